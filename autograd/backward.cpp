@@ -1,0 +1,228 @@
+// Reverse mode: walk the tape from its end, give every node the cotangent of its output, and let it
+// add to its inputs.
+#include <fmt/format.h>
+
+#include "autograd/tape.h"
+#include "autograd/tape_storage.h"
+#include "core/kernels.h"
+#include "core/scope.h"
+
+namespace heed {
+
+namespace detail {
+thread_local bool checking_numerics = false;
+
+namespace {
+
+std::string index_text(int64_t flat, const Shape& shape) {
+  std::string text;
+  for (int a = shape.rank() - 1; a >= 0; --a) {
+    text = fmt::format("{}{}{}", flat % shape[a], text.empty() ? "" : ", ", text);
+    flat /= shape[a];
+  }
+  return "[" + text + "]";
+}
+
+[[noreturn]] void not_finite(std::string_view what, const OpInfo& info, std::string_view tensor,
+                             const Tensor& t, int64_t flat, uint32_t scope) {
+  const std::string place = scope_path(scope);
+  throw NumericError(fmt::format("{} of {} made {} at {} of {} {}{}", what, info.name,
+                                 t.to_vector()[static_cast<size_t>(flat)],
+                                 index_text(flat, t.shape()), tensor, to_text(t.shape()),
+                                 place.empty() ? "" : " (in " + place + ")"));
+}
+
+}  // namespace
+
+void check_forward(const OpInfo& info, std::span<const Tensor> out) {
+  if (info.may_be_infinite) return;
+  for (const Tensor& y : out)
+    if (const int64_t at = first_non_finite(y); at >= 0)
+      not_finite("forward", info, "the output", y, at, current_scope());
+}
+
+}  // namespace detail
+
+// ---- GradFlow ----
+
+bool GradFlow::has_dy(int k) const {
+  const auto slot = static_cast<size_t>(sweep_->node_->first_slot + k);
+  return static_cast<bool>(sweep_->tape_.store_->slots[slot].grad);
+}
+
+const Tensor& GradFlow::dy(int k) {
+  Tensor& t = sweep_->dy_[static_cast<size_t>(k)];
+  if (!t.defined()) {
+    const int32_t slot = sweep_->node_->first_slot + k;
+    const Slot& s = sweep_->tape_.store_->slots[static_cast<size_t>(slot)];
+    t = s.grad ? sweep_->grad_of(slot) : Tensor::zeros(s.shape, s.dtype);
+  }
+  return t;
+}
+
+bool GradFlow::wants(int i) const {
+  return sweep_->in_[static_cast<size_t>(i)] >= 0;
+}
+
+const Shape& GradFlow::shape(int i) const {
+  return sweep_->tape_.store_->slots[static_cast<size_t>(sweep_->in_[static_cast<size_t>(i)])]
+      .shape;
+}
+
+Tensor& GradFlow::dx(int i) {
+  Tensor& t = sweep_->dx_[static_cast<size_t>(i)];
+  if (t.defined()) return t;
+  const int32_t slot = sweep_->in_[static_cast<size_t>(i)];
+  if (sweep_->options_.separate) {
+    const Slot& s = sweep_->tape_.store_->slots[static_cast<size_t>(slot)];
+    t = Tensor::zeros(s.shape, s.dtype);
+    sweep_->contributions_.push_back({i, slot, t});
+  } else {
+    t = sweep_->writable_grad(slot);
+  }
+  return t;
+}
+
+void GradFlow::add(int i, const Tensor& t) {
+  if (!wants(i)) return;
+  Slot& s = sweep_->tape_.store_->slots[static_cast<size_t>(sweep_->in_[static_cast<size_t>(i)])];
+  // The first contribution of the right shape need not be copied: the slot shares its memory, and
+  // `shared` makes whoever adds to it next take a copy if it is still somebody else's.
+  if (!sweep_->options_.separate && !s.grad && t.shape() == s.shape && t.dense() &&
+      reinterpret_cast<const std::byte*>(t.buffer().data()) == t.bytes()) {
+    s.grad = t.buffer();
+    s.shared = true;
+    return;
+  }
+  add_into(dx(i), t);
+}
+
+// ---- BackwardSweep ----
+
+BackwardSweep::BackwardSweep(Tape& tape, const Tensor& y, const Tensor& cotangent, Options options)
+    : tape_(tape), options_(options), at_(static_cast<int64_t>(tape.nodes().size())) {
+  const uint32_t owner = y.ref().tape;
+  require_use(
+      owner != TapeRef::kNone,
+      "backward: no tape was active when the loss was computed, or it depends on no leaf; "
+      "create `Tape tape;` before the forward pass and use leaf(x) or a layer's parameters");
+  require_use(owner == tape.serial_ || owner == TapeRef::kLeaf,
+              "backward: the loss was computed under another tape, or this tape was cleared since");
+  require_use(!tape.walked_,
+              "backward: this tape was walked before; record the forward pass again on a new tape "
+              "(to add the gradients of several losses, add the losses)");
+  require_shape("backward", "the cotangent", cotangent, y.shape());
+  require_same_dtype("backward", y, cotangent);
+  tape.walked_ = true;
+  const int32_t slot = tape.slot_for_input(y);
+  Slot& s = tape.store_->slots[static_cast<size_t>(slot)];
+  s.grad = clone(cotangent).buffer();
+  flow_.sweep_ = this;
+}
+
+Tensor BackwardSweep::grad_of(int32_t slot) const {
+  const Slot& s = tape_.store_->slots[static_cast<size_t>(slot)];
+  return Tensor::wrap(s.grad, s.shape, s.dtype);
+}
+
+Tensor BackwardSweep::writable_grad(int32_t slot) {
+  Slot& s = tape_.store_->slots[static_cast<size_t>(slot)];
+  if (!s.grad) {
+    Tensor fresh = Tensor::zeros(s.shape, s.dtype);
+    s.grad = fresh.buffer();
+    return fresh;
+  }
+  if (s.shared) {
+    if (!s.grad.unique()) s.grad = clone(grad_of(slot)).buffer();
+    s.shared = false;
+  }
+  return grad_of(slot);
+}
+
+bool BackwardSweep::next() {
+  const TapeStorage& store = *tape_.store_;
+  while (--at_ >= 0) {
+    const Node& node = store.nodes[static_cast<size_t>(at_)];
+    bool reached = false;
+    for (int k = 0; k < node.outputs; ++k)
+      reached = reached || store.slots[static_cast<size_t>(node.first_slot + k)].grad;
+    if (!reached) continue;
+    run(node);
+    return true;
+  }
+  return false;
+}
+
+void BackwardSweep::run(const Node& node) {
+  struct ChangedCheck final : SavedVisitor {
+    const OpInfo& info;
+    explicit ChangedCheck(const OpInfo& i) : info(i) {}
+    void operator()(std::string_view name, const Saved& saved) override {
+      require_use(!saved.changed(),
+                  "backward of {}: its saved tensor '{}' {} was changed in place after the forward "
+                  "pass; change a clone(x), or change it after backward",
+                  info.name, name, to_text(saved->shape()));
+    }
+  } check(*node.table->info);
+  const InScope here(node.scope);
+  node.table->saved(node.op, check);
+
+  node_ = &node;
+  in_ = tape_.inputs(node);
+  contributions_.clear();
+  if (dx_.size() < node.inputs) dx_.resize(node.inputs);
+  if (dy_.size() < node.outputs) dy_.resize(node.outputs);
+  node.table->backward(node.op, flow_);
+  finish(node);
+}
+
+void BackwardSweep::finish(const Node& node) {
+  // Let go of this node's handles before anybody asks whether a gradient's memory is shared.
+  for (int i = 0; i < node.inputs; ++i) dx_[static_cast<size_t>(i)] = {};
+  for (int k = 0; k < node.outputs; ++k) dy_[static_cast<size_t>(k)] = {};
+  for (const Contribution& c : contributions_) {
+    Tensor sum = writable_grad(c.slot);
+    add_into(sum, c.value);
+  }
+  if (detail::checking_numerics) [[unlikely]]
+    check_backward(node);
+  for (int k = 0; k < node.outputs; ++k) {
+    Slot& s = tape_.store_->slots[static_cast<size_t>(node.first_slot + k)];
+    if (!s.keep) s.grad = {};
+  }
+}
+
+void BackwardSweep::check_backward(const Node& node) {
+  for (int i = 0; i < node.inputs; ++i) {
+    const int32_t slot = in_[static_cast<size_t>(i)];
+    if (slot < 0 || !tape_.store_->slots[static_cast<size_t>(slot)].grad) continue;
+    const Tensor g = grad_of(slot);
+    const OpInfo& info = *node.table->info;
+    if (const int64_t at = first_non_finite(g); at >= 0)
+      detail::not_finite("backward", info,
+                         fmt::format("the gradient of input '{}'",
+                                     info.inputs[info.variadic ? 0 : static_cast<size_t>(i)]),
+                         g, at, node.scope);
+  }
+}
+
+// ---- Tape's own use of it ----
+
+void Tape::backward(const Tensor& loss) {
+  require_defined("backward", "the loss", loss);
+  require(loss.numel() == 1,
+          "backward: expected a loss of one element, got shape {}; reduce it with sum or mean, or "
+          "pass a cotangent",
+          to_text(loss.shape()));
+  backward(loss, Tensor::full(loss.shape(), 1.0, loss.dtype()));
+}
+
+void Tape::backward(const Tensor& y, const Tensor& cotangent) {
+  require_defined("backward", "the loss", y);
+  const NoTape quiet;  // ops used inside a backward are not recorded
+  BackwardSweep sweep(*this, y, cotangent);
+  while (sweep.next()) {
+  }
+}
+
+}  // namespace heed

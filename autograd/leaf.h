@@ -1,0 +1,85 @@
+// Leaves: the tensors one differentiates with respect to (parameters, and inputs under study), and
+// a small table from leaves to whatever is kept per leaf.
+#pragma once
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "core/tensor.h"
+
+namespace heed {
+
+/// `x` as a leaf: ops that use it are recorded while a tape is active, and the tape keeps its
+/// gradient. Copies of the result are the same leaf. Throws std::invalid_argument for ids.
+Tensor leaf(const Tensor& x);
+
+/// Whether gradients flow to this handle: a leaf, or computed from one under a tape.
+inline bool requires_grad(const Tensor& x) {
+  return x.ref().tape != TapeRef::kNone;
+}
+inline bool is_leaf(const Tensor& x) {
+  return x.ref().tape == TapeRef::kLeaf;
+}
+
+/// Open-addressing table from leaf number to a non-negative index.
+class LeafMap {
+ public:
+  LeafMap() : cells_(16, {-1, -1}) {}
+  int32_t find(int32_t leaf) const {
+    for (size_t i = home(leaf);; i = (i + 1) & (cells_.size() - 1)) {
+      if (cells_[i].first == leaf) return cells_[i].second;
+      if (cells_[i].first < 0) return -1;
+    }
+  }
+  void insert(int32_t leaf, int32_t index) {
+    if (++used_ * 2 > cells_.size()) grow();
+    put(leaf, index);
+  }
+  void clear() {
+    if (used_ == 0) return;
+    cells_.assign(cells_.size(), {-1, -1});
+    used_ = 0;
+  }
+
+ private:
+  size_t home(int32_t leaf) const {
+    return (static_cast<uint32_t>(leaf) * 2654435769u >> 8) & (cells_.size() - 1);
+  }
+  void put(int32_t leaf, int32_t index) {
+    size_t i = home(leaf);
+    while (cells_[i].first >= 0) i = (i + 1) & (cells_.size() - 1);
+    cells_[i] = {leaf, index};
+  }
+  void grow() {
+    auto old = std::move(cells_);
+    cells_.assign(old.size() * 2, {-1, -1});
+    for (const auto& [leaf, index] : old)
+      if (leaf >= 0) put(leaf, index);
+  }
+  std::vector<std::pair<int32_t, int32_t>> cells_;
+  size_t used_ = 0;
+};
+
+/// The gradients of leaves, taken off a tape: what clipping and optimisers work on, and what the
+/// shards of a batch add up.
+class Gradients {
+ public:
+  struct Entry {
+    int32_t leaf;
+    Tensor value;
+  };
+  /// The gradient of this leaf, or null when none arrived (which is not the same as zero).
+  const Tensor* find(const Tensor& leaf) const;
+  /// Adds `value` to what is here for the leaf.
+  void add(int32_t leaf, const Tensor& value);
+  /// Adds every gradient of `other`, in its order.
+  void add(const Gradients& other);
+  std::vector<Entry>& entries() { return entries_; }
+  const std::vector<Entry>& entries() const { return entries_; }
+
+ private:
+  std::vector<Entry> entries_;
+  LeafMap index_;
+};
+
+}  // namespace heed

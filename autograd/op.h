@@ -1,0 +1,71 @@
+// What an operation is: a plain struct that holds
+//   - `info`: its name, its inputs' names, its formulas, as data;
+//   - the tensors its backward needs, as named members of type Saved;
+//   - `saved(see)`: one line that names those members;
+//   - `backward(GradFlow&)`: the formula as code.
+// No base class, no macro: the concept below is the contract, and an op without a formula does not
+// compile. An op knows nothing of tapes, recorders or microscopes.
+#pragma once
+#include <array>
+#include <concepts>
+#include <cstdint>
+#include <string_view>
+
+#include "core/tensor.h"
+
+namespace heed {
+
+/// What can be said of an op without running it. Formulas are plain ASCII in the op's own letters:
+/// y the output, dy its cotangent, x... the inputs by name.
+struct OpInfo {
+  static constexpr size_t kMostInputs = 8;
+  std::string_view name;
+  std::array<std::string_view, kMostInputs> inputs;    // names, in order
+  std::string_view forward;                            // "y = exp(x)"
+  std::array<std::string_view, kMostInputs> backward;  // per input: "dx += y * dy"
+  bool variadic = false;                               // any number of inputs, all like inputs[0]
+  bool may_be_infinite = false;  // -inf is a value of this op (log 0), not an accident
+};
+
+constexpr bool complete(const OpInfo& info) {
+  if (info.name.empty() || info.forward.empty() || info.inputs[0].empty()) return false;
+  for (size_t i = 0; i < OpInfo::kMostInputs; ++i)
+    if (info.inputs[i].empty() != info.backward[i].empty()) return false;
+  return true;
+}
+
+/// A tensor kept for backward, with the version its memory had: changing it in between is an error
+/// that names it.
+class Saved {
+ public:
+  Saved() = default;
+  Saved(const Tensor& x)  // NOLINT(google-explicit-constructor): members are written as tensors
+      : tensor_(x), version_(x.defined() ? x.buffer().version() : 0) {}
+  operator const Tensor&() const { return tensor_; }  // NOLINT(google-explicit-constructor)
+  const Tensor& operator*() const { return tensor_; }
+  const Tensor* operator->() const { return &tensor_; }
+  bool changed() const { return tensor_.defined() && tensor_.buffer().version() != version_; }
+
+ private:
+  Tensor tensor_;
+  uint32_t version_ = 0;
+};
+
+class GradFlow;
+
+/// Receives the saved tensors of an op by name.
+class SavedVisitor {
+ public:
+  virtual void operator()(std::string_view name, const Saved& saved) = 0;
+
+ protected:
+  ~SavedVisitor() = default;
+};
+
+template <class T>
+concept Op = complete(T::info) && requires(const T& op, GradFlow& flow, SavedVisitor& see) {
+  { op.backward(flow) } -> std::same_as<void>;
+  { op.saved(see) } -> std::same_as<void>;
+};
+
+}  // namespace heed

@@ -1,0 +1,81 @@
+// The additive score of attention as one operation: the sum of query and key, its tanh and the
+// product with v never leave this loop.
+#include "autograd/ops.h"
+#include "core/vector_math.h"
+
+namespace heed {
+
+struct AdditiveScore {
+  static constexpr OpInfo info{
+      .name = "additive_score",
+      .inputs = {"query", "keys", "v"},
+      .forward = "e[t,s] = v . u[t,s], u[t,s] = tanh(query[t] + keys[s])",
+      .backward = {"dquery[t] += sum_s r[t,s], r[t,s] = de[t,s] * v * (1 - u[t,s]^2)",
+                   "dkeys[s] += sum_t r[t,s]", "dv += sum_ts de[t,s] * u[t,s]"}};
+  Saved u;  // [B, T, S, A]
+  Saved v;  // [A]
+  void saved(SavedVisitor& see) const { see("u", u), see("v", v); }
+
+  void backward(GradFlow& flow) const {
+    const Tensor de = dense(flow.dy());
+    const int64_t batch = u->shape()[0], t_max = u->shape()[1], s_max = u->shape()[2],
+                  a = u->shape()[3];
+    dispatch(de.dtype(), "additive_score", [&]<class T>() {
+      T* dq = flow.wants(0) ? flow.dx(0).mutable_data<T>() : nullptr;
+      T* dk = flow.wants(1) ? flow.dx(1).mutable_data<T>() : nullptr;
+      T* dv = flow.wants(2) ? flow.dx(2).mutable_data<T>() : nullptr;
+      const T *up = u->data<T>(), *vp = v->data<T>(), *dep = de.data<T>();
+      std::vector<T> r(static_cast<size_t>(a));
+      for (int64_t b = 0; b < batch; ++b)
+        for (int64_t t = 0; t < t_max; ++t)
+          for (int64_t s = 0; s < s_max; ++s) {
+            const int64_t at = (b * t_max + t) * s_max + s;
+            const T g = dep[at];
+            if (g == 0) continue;  // masked positions cost nothing
+            const T* row = up + at * a;
+            for (int64_t j = 0; j < a; ++j)
+              r[static_cast<size_t>(j)] = g * vp[j] * (1 - row[j] * row[j]);
+            if (dq) vaxpy(a, T(1), r.data(), dq + (b * t_max + t) * a);
+            if (dk) vaxpy(a, T(1), r.data(), dk + (b * s_max + s) * a);
+            if (dv) vaxpy(a, g, row, dv);
+          }
+    });
+  }
+};
+
+Tensor additive_score(const Tensor& query, const Tensor& keys, const Tensor& v) {
+  require_defined("additive_score", "query", query);
+  require_defined("additive_score", "keys", keys);
+  require_defined("additive_score", "v", v);
+  require_same_dtype("additive_score", query, keys);
+  require_same_dtype("additive_score", query, v);
+  const bool step = query.rank() == 2;
+  require(
+      keys.rank() == 3 && (step || query.rank() == 3) && query.shape()[0] == keys.shape()[0] &&
+          query.shape().back() == keys.shape()[2] && v.shape() == Shape{keys.shape()[2]},
+      "additive_score: expected query [B, A] or [B, T, A], keys [B, S, A], v [A], got {}, {}, {}",
+      to_text(query.shape()), to_text(keys.shape()), to_text(v.shape()));
+  const Tensor q = dense(query), k = dense(keys), w = dense(v);
+  const int64_t batch = k.shape()[0], s_max = k.shape()[1], a = k.shape()[2];
+  const int64_t t_max = step ? 1 : q.shape()[1];
+  Tensor u = Tensor::empty({batch, t_max, s_max, a}, q.dtype());
+  Tensor e = Tensor::empty(step ? Shape{batch, s_max} : Shape{batch, t_max, s_max}, q.dtype());
+  dispatch(q.dtype(), "additive_score", [&]<class T>() {
+    T *up = u.mutable_data<T>(), *ep = e.mutable_data<T>();
+    for (int64_t b = 0; b < batch; ++b)
+      for (int64_t t = 0; t < t_max; ++t) {
+        const T* qr = q.data<T>() + (b * t_max + t) * a;
+        T* block = up + (b * t_max + t) * s_max * a;  // [S, A]
+        for (int64_t s = 0; s < s_max; ++s) {
+          const T* kr = k.data<T>() + (b * s_max + s) * a;
+          for (int64_t j = 0; j < a; ++j) block[s * a + j] = qr[j] + kr[j];
+        }
+        vtanh(s_max * a, block, block);
+        for (int64_t s = 0; s < s_max; ++s)
+          ep[(b * t_max + t) * s_max + s] = vdot(a, block + s * a, w.data<T>());
+      }
+  });
+  return record(AdditiveScore{u, w}, e, query, keys, v);
+}
+
+}  // namespace heed

@@ -1,0 +1,182 @@
+// Matrix products: plain, with the second or the first factor transposed, batched, and the affine
+// map of a layer. Transposes are flags of the product, so nothing is copied.
+#include "autograd/ops.h"
+#include "core/blas.h"
+#include "core/kernels.h"
+
+namespace heed {
+namespace {
+
+// The matrices of a tensor [..., r, c]: how far apart they are, and their rows' step. A tensor
+// whose matrices have no leading dimension (a broadcast axis inside) is copied.
+struct Batch {
+  Tensor keep;
+  int64_t rows, cols, step;
+  explicit Batch(const Tensor& x) : keep(x) {
+    const int r = x.rank() - 2;
+    if (x.shape()[r] > 1 && x.stride(r) < x.shape()[r + 1]) keep = dense(x);
+    rows = x.shape()[r];
+    cols = x.shape()[r + 1];
+    step = rows > 1 ? keep.stride(r) : cols;
+  }
+  // Elements from the first matrix to matrix i; a plain matrix stands for every i.
+  int64_t offset(int64_t i) const {
+    int64_t at = 0;
+    for (int a = keep.rank() - 3; a >= 0; --a) {
+      at += i % keep.shape()[a] * keep.stride(a);
+      i /= keep.shape()[a];
+    }
+    return at;
+  }
+};
+
+Shape leading(const Shape& s) {
+  return Shape(s.sizes().first(static_cast<size_t>(s.rank() - 2)));
+}
+
+// c += op(a) op(b) for every matrix of the batch. Where c is one matrix and a, b are batches the
+// products are added up.
+void product_into(Tensor& c, bool ta, const Tensor& a, bool tb, const Tensor& b) {
+  dispatch(c.dtype(), "matmul", [&]<class T>() {
+    T* out = c.mutable_data<T>();
+    if (!ta && b.rank() == 2 && c.rank() == a.rank()) {  // one product over all rows of the batch
+      const Matrix ma = as_matrix(a);
+      const Batch mb(b);
+      const int64_t n = c.shape().back();
+      gemm<T>(false, tb, ma.rows, n, ma.cols, T(1), ma.data<T>(), ma.step, mb.keep.data<T>(),
+              mb.step, T(1), out, n);
+      return;
+    }
+    if (ta && c.rank() == 2 && a.rank() == b.rank()) {  // sum over the batch is part of the product
+      const Matrix ma = as_matrix(a), mb = as_matrix(b);
+      const int64_t m = c.shape()[0], n = c.shape()[1];
+      gemm<T>(true, tb, m, n, ma.rows, T(1), ma.data<T>(), ma.step, mb.data<T>(), mb.step, T(1),
+              out, n);
+      return;
+    }
+    const Batch ma(a), mb(b), mc(c);
+    const int64_t k = ta ? ma.rows : ma.cols;
+    const int64_t count = std::max(leading(a.shape()).numel(), leading(b.shape()).numel());
+    for (int64_t i = 0; i < count; ++i)
+      gemm<T>(ta, tb, mc.rows, mc.cols, k, T(1), ma.keep.data<T>() + ma.offset(i), ma.step,
+              mb.keep.data<T>() + mb.offset(i), mb.step, T(1), out + mc.offset(i), mc.step);
+  });
+}
+
+constexpr bool kPlain = false, kTransposed = true;
+
+Tensor product(std::string_view op, bool ta, const Tensor& a, bool tb, const Tensor& b) {
+  require_defined(op, "a", a);
+  require_defined(op, "b", b);
+  require_same_dtype(op, a, b);
+  require(a.rank() >= 2 && b.rank() >= 2, "{}: expected at least two axes each, got {} and {}", op,
+          to_text(a.shape()), to_text(b.shape()));
+  const int64_t m = a.shape().back(ta ? 0 : 1), ka = a.shape().back(ta ? 1 : 0);
+  const int64_t n = b.shape().back(tb ? 1 : 0), kb = b.shape().back(tb ? 0 : 1);
+  require(ka == kb, "{}: inner sizes differ: {} against {} in {} and {}", op, ka, kb,
+          to_text(a.shape()), to_text(b.shape()));
+  require(b.rank() == 2 || leading(a.shape()) == leading(b.shape()),
+          "{}: expected equal batch axes, or b with two axes; got {} and {}", op,
+          to_text(a.shape()), to_text(b.shape()));
+  const Shape shape = a.shape().with(a.rank() - 2, m).with(a.rank() - 1, n);
+  Tensor c = Tensor::zeros(shape, a.dtype());
+  product_into(c, ta, a, tb, b);
+  return c;
+}
+
+}  // namespace
+
+struct MatMul {
+  static constexpr OpInfo info{.name = "matmul",
+                               .inputs = {"a", "b"},
+                               .forward = "y = a b",
+                               .backward = {"da += dy b^T", "db += a^T dy"}};
+  Saved a, b;
+  void saved(SavedVisitor& see) const { see("a", a), see("b", b); }
+  void backward(GradFlow& flow) const {
+    const Tensor& dy = flow.dy();
+    if (flow.wants(0)) product_into(flow.dx(0), kPlain, dy, kTransposed, b);
+    if (flow.wants(1)) product_into(flow.dx(1), kTransposed, a, kPlain, dy);
+  }
+};
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  return record(MatMul{a, b}, product("matmul", kPlain, a, kPlain, b), a, b);
+}
+
+struct MatMulNT {
+  static constexpr OpInfo info{.name = "matmul_nt",
+                               .inputs = {"a", "b"},
+                               .forward = "y = a b^T",
+                               .backward = {"da += dy b", "db += dy^T a"}};
+  Saved a, b;
+  void saved(SavedVisitor& see) const { see("a", a), see("b", b); }
+  void backward(GradFlow& flow) const {
+    const Tensor& dy = flow.dy();
+    if (flow.wants(0)) product_into(flow.dx(0), kPlain, dy, kPlain, b);
+    if (flow.wants(1)) product_into(flow.dx(1), kTransposed, dy, kPlain, a);
+  }
+};
+
+Tensor matmul_nt(const Tensor& a, const Tensor& b) {
+  return record(MatMulNT{a, b}, product("matmul_nt", kPlain, a, kTransposed, b), a, b);
+}
+
+struct MatMulTN {
+  static constexpr OpInfo info{.name = "matmul_tn",
+                               .inputs = {"a", "b"},
+                               .forward = "y = a^T b",
+                               .backward = {"da += b dy^T", "db += a dy"}};
+  Saved a, b;
+  void saved(SavedVisitor& see) const { see("a", a), see("b", b); }
+  void backward(GradFlow& flow) const {
+    const Tensor& dy = flow.dy();
+    if (flow.wants(0)) product_into(flow.dx(0), kPlain, b, kTransposed, dy);
+    if (flow.wants(1)) product_into(flow.dx(1), kPlain, a, kPlain, dy);
+  }
+};
+
+Tensor matmul_tn(const Tensor& a, const Tensor& b) {
+  return record(MatMulTN{a, b}, product("matmul_tn", kTransposed, a, kPlain, b), a, b);
+}
+
+struct Linear_ {
+  static constexpr OpInfo info{
+      .name = "linear",
+      .inputs = {"x", "weight", "bias"},
+      .forward = "y = x weight^T + bias",
+      .backward = {"dx += dy weight", "dweight += dy^T x", "dbias += sum over rows of dy"}};
+  Saved x, weight;
+  void saved(SavedVisitor& see) const { see("x", x), see("weight", weight); }
+  void backward(GradFlow& flow) const {
+    const Tensor& dy = flow.dy();
+    if (flow.wants(0)) product_into(flow.dx(0), kPlain, dy, kPlain, weight);
+    if (flow.wants(1)) product_into(flow.dx(1), kTransposed, dy, kPlain, x);
+    flow.add(2, dy);
+  }
+};
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  require_defined("linear", "x", x);
+  require_defined("linear", "weight", weight);
+  require_same_dtype("linear", x, weight);
+  require(weight.rank() == 2, "linear: expected weight [out, in], got {}", to_text(weight.shape()));
+  require(x.rank() >= 1 && x.shape().back() == weight.shape()[1],
+          "linear: expected x [..., {}] for weight {}, got {}", weight.shape()[1],
+          to_text(weight.shape()), to_text(x.shape()));
+  const int64_t out = weight.shape()[0];
+  Tensor y = Tensor::zeros(x.shape().with(x.rank() - 1, out), x.dtype());
+  if (bias.defined()) {
+    require_shape("linear", "bias", bias, {out});
+    require_same_dtype("linear", x, bias);
+    add_into(y, bias);
+  }
+  const Matrix rows = as_matrix(x), w = as_matrix(weight);
+  dispatch(x.dtype(), "linear", [&]<class T>() {
+    gemm<T>(false, true, rows.rows, out, rows.cols, T(1), rows.data<T>(), rows.step, w.data<T>(),
+            w.step, T(1), y.mutable_data<T>(), out);
+  });
+  return record(Linear_{x, weight}, y, x, weight, bias);
+}
+
+}  // namespace heed

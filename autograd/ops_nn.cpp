@@ -1,0 +1,165 @@
+// Operations of network layers that are no arithmetic of their own: lookup, dropout, normalisation.
+#include <cmath>
+#include <cstring>
+
+#include "autograd/ops.h"
+#include "core/rng.h"
+#include "core/vector_math.h"
+
+namespace heed {
+
+// ---- embedding ----
+
+struct Embedding_ {
+  static constexpr OpInfo info{.name = "embedding",
+                               .inputs = {"weight"},
+                               .forward = "y[i] = weight[ids[i]]",
+                               .backward = {"dweight[ids[i]] += dy[i]"}};
+  Saved ids;  // i64
+  void saved(SavedVisitor& see) const { see("ids", ids); }
+  void backward(GradFlow& flow) const {
+    const Tensor dy = dense(flow.dy());
+    Tensor& dw = flow.dx(0);
+    const int64_t e = dw.shape()[1];
+    dispatch(dy.dtype(), "embedding", [&]<class T>() {
+      T* to = dw.mutable_data<T>();
+      for (int64_t i = 0; i < ids->numel(); ++i)
+        vaxpy(e, T(1), dy.data<T>() + i * e, to + ids->data<int64_t>()[i] * e);
+    });
+  }
+};
+
+Tensor embedding(const Tensor& weight, const Tensor& ids_in) {
+  require_defined("embedding", "weight", weight);
+  require_defined("embedding", "ids", ids_in);
+  require(weight.rank() == 2, "embedding: expected weight [V, E], got {}", to_text(weight.shape()));
+  require(ids_in.dtype() == i64, "embedding: expected i64 ids, got {}", name_of(ids_in.dtype()));
+  const Tensor ids = dense(ids_in), w = dense(weight);
+  const int64_t v = w.shape()[0], e = w.shape()[1];
+  Tensor y = Tensor::empty(ids.shape().inserted(ids.rank(), e), w.dtype());
+  dispatch(w.dtype(), "embedding", [&]<class T>() {
+    T* out = y.mutable_data<T>();
+    for (int64_t i = 0; i < ids.numel(); ++i) {
+      const int64_t id = ids.data<int64_t>()[i];
+      require(0 <= id && id < v,
+              "embedding: expected ids in [0, {}) for weight {}, got {} at position {} of ids {}",
+              v, to_text(w.shape()), id, i, to_text(ids.shape()));
+      std::memcpy(out + i * e, w.data<T>() + id * e, static_cast<size_t>(e) * sizeof(T));
+    }
+  });
+  return record(Embedding_{ids}, y, weight);
+}
+
+// ---- dropout ----
+
+struct Dropout_ {
+  static constexpr OpInfo info{.name = "dropout",
+                               .inputs = {"x"},
+                               .forward = "y = x * m, m = 0 with probability p, else 1 / (1 - p)",
+                               .backward = {"dx += m * dy"}};
+  Saved m;
+  void saved(SavedVisitor& see) const { see("m", m); }
+  void backward(GradFlow& flow) const {
+    const Tensor dy = dense(flow.dy());
+    Tensor& dx = flow.dx(0);
+    dispatch(dy.dtype(), "dropout", [&]<class T>() {
+      T* to = dx.mutable_data<T>();
+      for (int64_t i = 0; i < dy.numel(); ++i) to[i] += m->data<T>()[i] * dy.data<T>()[i];
+    });
+  }
+};
+
+Tensor dropout(const Tensor& x, double p, uint64_t key) {
+  require_defined("dropout", "x", x);
+  require(p >= 0 && p < 1, "dropout: expected a probability in [0, 1), got {}", p);
+  const Tensor in = dense(x);
+  Tensor m = Tensor::empty(x.shape(), x.dtype()), y = Tensor::empty(x.shape(), x.dtype());
+  dispatch(x.dtype(), "dropout", [&]<class T>() {
+    const T kept = static_cast<T>(1 / (1 - p));
+    const double limit = p * 0x1p32;
+    T *factor = m.mutable_data<T>(), *out = y.mutable_data<T>();
+    std::array<uint32_t, 4> words{};
+    for (int64_t i = 0; i < in.numel(); ++i) {
+      if (i % 4 == 0) words = philox(key, static_cast<uint64_t>(i / 4));
+      factor[i] = words[static_cast<size_t>(i % 4)] < limit ? T(0) : kept;
+      out[i] = in.data<T>()[i] * factor[i];
+    }
+  });
+  return record(Dropout_{m}, y, x);
+}
+
+// ---- layer_norm ----
+
+struct LayerNorm_ {
+  static constexpr OpInfo info{
+      .name = "layer_norm",
+      .inputs = {"x", "gain", "bias"},
+      .forward = "y = n * gain + bias, n = (x - mean x) / sqrt(var x + eps)",
+      .backward = {"dx += (g - mean g - n * mean(g * n)) / sqrt(var x + eps), g = gain * dy",
+                   "dgain += sum over rows of dy * n", "dbias += sum over rows of dy"}};
+  Saved n;        // normalised x
+  Saved inverse;  // 1 / sqrt(var + eps), per row
+  Saved gain;
+  void saved(SavedVisitor& see) const { see("n", n), see("inverse", inverse), see("gain", gain); }
+
+  void backward(GradFlow& flow) const {
+    const Tensor dy = dense(flow.dy());
+    const int64_t d = n->shape().back(), rows = d == 0 ? 0 : n->numel() / d;
+    flow.add(2, dy);
+    dispatch(dy.dtype(), "layer_norm", [&]<class T>() {
+      const T *norm = n->data<T>(), *dyp = dy.data<T>(), *w = gain->data<T>();
+      if (flow.wants(1)) {
+        T* dgain = flow.dx(1).mutable_data<T>();
+        for (int64_t r = 0; r < rows; ++r)
+          for (int64_t j = 0; j < d; ++j) dgain[j] += dyp[r * d + j] * norm[r * d + j];
+      }
+      if (!flow.wants(0)) return;
+      T* dx = flow.dx(0).mutable_data<T>();
+      for (int64_t r = 0; r < rows; ++r) {
+        const T *nr = norm + r * d, *gr = dyp + r * d;
+        T mean_g = 0, mean_gn = 0;
+        for (int64_t j = 0; j < d; ++j) {
+          const T g = w[j] * gr[j];
+          mean_g += g;
+          mean_gn += g * nr[j];
+        }
+        mean_g /= static_cast<T>(d);
+        mean_gn /= static_cast<T>(d);
+        const T inv = inverse->data<T>()[r];
+        for (int64_t j = 0; j < d; ++j)
+          dx[r * d + j] += (w[j] * gr[j] - mean_g - nr[j] * mean_gn) * inv;
+      }
+    });
+  }
+};
+
+Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, double eps) {
+  require_defined("layer_norm", "x", x);
+  require(x.rank() >= 1 && x.shape().back() > 0,
+          "layer_norm: expected a last axis with elements, got {}", to_text(x.shape()));
+  const int64_t d = x.shape().back(), rows = x.numel() / d;
+  require_shape("layer_norm", "gain", gain, {d});
+  require_shape("layer_norm", "bias", bias, {d});
+  require_same_dtype("layer_norm", x, gain);
+  require_same_dtype("layer_norm", x, bias);
+  const Tensor in = dense(x), w = dense(gain), b = dense(bias);
+  Tensor n = Tensor::empty(x.shape(), x.dtype()), y = Tensor::empty(x.shape(), x.dtype());
+  Tensor inverse = Tensor::empty({rows}, x.dtype());
+  dispatch(x.dtype(), "layer_norm", [&]<class T>() {
+    T *np = n.mutable_data<T>(), *yp = y.mutable_data<T>(), *ip = inverse.mutable_data<T>();
+    for (int64_t r = 0; r < rows; ++r) {
+      const T* row = in.data<T>() + r * d;
+      const T mean = vsum(d, row) / static_cast<T>(d);
+      T var = 0;
+      for (int64_t j = 0; j < d; ++j) var += (row[j] - mean) * (row[j] - mean);
+      ip[r] = 1 / std::sqrt(var / static_cast<T>(d) + static_cast<T>(eps));
+      for (int64_t j = 0; j < d; ++j) {
+        np[r * d + j] = (row[j] - mean) * ip[r];
+        yp[r * d + j] = np[r * d + j] * w.data<T>()[j] + b.data<T>()[j];
+      }
+    }
+  });
+  return record(LayerNorm_{n, inverse, w}, y, x, gain, bias);
+}
+
+}  // namespace heed

@@ -1,0 +1,258 @@
+// The tape: a list of the operations that were run, in the order they were run. An operation can
+// only use what existed before it, so walking the list from its end to its beginning visits every
+// node after all of its users: that is the whole of reverse mode. No sorting, no recursion, no
+// graph of pointers.
+//
+//     Tensor w = leaf(Tensor::of({1, 2}));
+//     Tape tape;                        // ops record while a tape is alive on this thread
+//     Tensor loss = sum(square(w));
+//     tape.backward(loss);
+//     tape.grad(w);                     // {2, 4}
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "autograd/leaf.h"
+#include "autograd/op.h"
+
+namespace heed {
+
+/// The functions of an op type, without its type.
+struct OpTable {
+  const OpInfo* info;
+  void (*backward)(const void* op, GradFlow& flow);
+  void (*saved)(const void* op, SavedVisitor& see);
+  void (*destroy)(void* op);
+};
+
+/// One recorded operation. Small and fixed in size; its inputs and outputs are slots of the tape.
+struct Node {
+  const OpTable* table;
+  void* op;             // the op struct, in the tape's arena
+  uint32_t first_edge;  // its inputs are edges[first_edge ...]
+  int32_t first_slot;   // its outputs are slots first_slot, first_slot + 1, ...
+  uint32_t scope;
+  uint16_t inputs, outputs;
+};
+static_assert(sizeof(Node) == 32);
+
+/// One tensor that takes part: a leaf, or the output of a node.
+struct Slot {
+  Shape shape;
+  Buffer grad;        // empty until a contribution arrives; dense, of `shape`
+  int32_t leaf = -1;  // the leaf's number, or -1
+  DType dtype = f32;
+  bool keep = false;    // grad stays after it was passed on
+  bool shared = false;  // grad may be another tensor's memory: copy before adding to it
+};
+
+struct TapeStorage;
+
+class Tape {
+ public:
+  Tape();   // becomes the active tape of this thread
+  ~Tape();  // the one before is active again
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// The tape that ops on this thread record on, or null.
+  static Tape* active();
+
+  /// Computes the gradients of `loss` (one element) with respect to every leaf it depends on, once.
+  /// Throws std::logic_error with the remedy on misuse: no tape was active when `loss` was
+  /// computed, it belongs to another tape, or the tape was walked before.
+  void backward(const Tensor& loss);
+  /// The same for a `y` of any shape and a cotangent dL/dy of that shape.
+  void backward(const Tensor& y, const Tensor& cotangent);
+
+  /// dL/dx for a leaf, or for any tensor of this tape that `keep_grad` was called for. Throws
+  /// std::logic_error that says why there is none.
+  Tensor grad(const Tensor& x) const;
+  /// Keeps the gradient of an intermediate tensor (called before backward); returns `x`.
+  const Tensor& keep_grad(const Tensor& x);
+  /// The gradients of all leaves that got one, in the order in which they were first used.
+  Gradients gradients() const;
+
+  /// Forgets everything recorded. Tensors recorded before become stale.
+  void clear();
+
+  /// Gives a recorded tensor (or a leaf used here) a name for errors, prints and traces.
+  void name(const Tensor& x, std::string text);
+  std::string name_of(int32_t slot) const;  // "" when it has none
+
+  /// The tape as data.
+  std::span<const Node> nodes() const;
+  std::span<const Slot> slots() const;
+  std::span<const int32_t> inputs(const Node& node) const;  // slots; -1 where no gradient flows
+
+  /// Number of nodes that this thread ever recorded.
+  static uint64_t recorded();
+
+  /// Appends a node; `record` below is the way to call it.
+  void append(const OpTable& table, void* op, std::span<const Tensor* const> in,
+              std::span<Tensor> out);
+  /// Whether any of these inputs needs a gradient on this tape. Throws std::logic_error on a stale
+  /// tensor.
+  bool wanted(const OpInfo& info, std::span<const Tensor* const> in) const;
+  void* allocate(size_t bytes, size_t align);
+
+ private:
+  friend class BackwardSweep;
+  friend class GradFlow;
+  int32_t slot_of(const Tensor& x) const;  // -1: not on this tape
+  int32_t slot_for_input(const Tensor& x);
+
+  std::unique_ptr<TapeStorage> store_;
+  Tape* outer_;
+  uint32_t serial_;
+  bool walked_ = false;
+};
+
+/// While alive nothing records on this thread: for evaluation in the middle of a tape.
+class NoTape {
+ public:
+  NoTape();
+  ~NoTape();
+  NoTape(const NoTape&) = delete;
+  NoTape& operator=(const NoTape&) = delete;
+
+ private:
+  Tape* outer_;
+};
+
+/// The same numbers without a history: the cut is explicit.
+inline Tensor detach(const Tensor& x) {
+  return x.with_ref({});
+}
+
+/// `x`, named on the active tape if it is on it.
+Tensor named(const Tensor& x, std::string_view name);
+
+/// One line per node: number, op, output shapes, inputs, formula, scope.
+std::string to_text(const Tape& tape);
+
+// ---- recording an op ----
+
+namespace detail {
+template <Op T>
+inline constexpr OpTable kOpTable{
+    .info = &T::info,
+    .backward = [](const void* op, GradFlow& f) { static_cast<const T*>(op)->backward(f); },
+    .saved = [](const void* op, SavedVisitor& see) { static_cast<const T*>(op)->saved(see); },
+    .destroy = [](void* op) { static_cast<T*>(op)->~T(); }};
+extern thread_local bool checking_numerics;
+void check_forward(const OpInfo& info, std::span<const Tensor> out);
+}  // namespace detail
+
+/// Records `op`, whose inputs are `in` and whose outputs are `out`, if a tape is active and an
+/// input needs a gradient; the outputs then lead back to it.
+template <Op T>
+void record_all(T op, std::span<Tensor> out, std::span<const Tensor* const> in) {
+  if (detail::checking_numerics) [[unlikely]]
+    detail::check_forward(T::info, out);
+  Tape* tape = Tape::active();
+  if (!tape || !tape->wanted(T::info, in)) {
+    for (Tensor& y : out) y.set_ref({});
+    return;
+  }
+  void* place = tape->allocate(sizeof(T), alignof(T));
+  tape->append(detail::kOpTable<T>, new (place) T(std::move(op)), in, out);
+}
+
+/// The common case of one output: `return record(Softmax{y}, y, x);`
+template <Op T, class... In>
+Tensor record(T op, Tensor y, const In&... in) {
+  const Tensor* const inputs[] = {&in...};
+  record_all(std::move(op), std::span(&y, 1), inputs);
+  return y;
+}
+
+// ---- walking back ----
+
+/// What an op's backward sees: the cotangents of its outputs, and places to add to.
+class GradFlow {
+ public:
+  /// dL/dy of output k; zeros where nothing arrived (see `has_dy`).
+  const Tensor& dy(int k = 0);
+  bool has_dy(int k) const;
+  /// Whether anybody wants dL/dx of input i.
+  bool wants(int i) const;
+  /// The shape of input i, where it is wanted.
+  const Shape& shape(int i) const;
+  /// The buffer for dL/dx of input i, dense, of the input's shape: ADD to it.
+  Tensor& dx(int i);
+  /// Adds `t` to dL/dx of input i. `t` may have the shape the input was broadcast to: the sum over
+  /// the stretched axes is taken here, for every op alike.
+  void add(int i, const Tensor& t);
+
+ private:
+  friend class BackwardSweep;
+  class BackwardSweep* sweep_ = nullptr;
+};
+
+/// Backward as an iterator: `next()` runs the backward of one node. Everything that looks at a
+/// backward pass (plain backward, the checking mode, recorders) is a caller of this class.
+class BackwardSweep {
+ public:
+  struct Options {
+    bool separate = false;  // keep each contribution by itself (`contributions`)
+  };
+  struct Contribution {
+    int input;  // of the node
+    int32_t slot;
+    Tensor value;
+  };
+  BackwardSweep(Tape& tape, const Tensor& y, const Tensor& cotangent)
+      : BackwardSweep(tape, y, cotangent, Options{}) {}
+  BackwardSweep(Tape& tape, const Tensor& y, const Tensor& cotangent, Options options);
+  /// Runs the next node that a gradient has reached; false when there is none left.
+  bool next();
+  /// The node that `next` ran.
+  int64_t node() const { return at_; }
+  /// What it contributed, in the order in which it was added (only with `separate`).
+  std::span<const Contribution> contributions() const { return contributions_; }
+
+ private:
+  friend class GradFlow;
+  Tensor grad_of(int32_t slot) const;
+  Tensor writable_grad(int32_t slot);
+  void run(const Node& node);
+  void finish(const Node& node);
+  void check_backward(const Node& node);
+
+  Tape& tape_;
+  Options options_;
+  int64_t at_;
+  const Node* node_ = nullptr;
+  std::span<const int32_t> in_;
+  GradFlow flow_;
+  std::vector<Tensor> dx_, dy_;
+  std::vector<Contribution> contributions_;
+};
+
+// ---- numbers that are not numbers ----
+
+/// Thrown by the checking mode. The text names op, scope, shape and index.
+class NumericError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// While alive, the first op on this thread whose output (or whose backward's contribution) holds a
+/// NaN or an infinity throws NumericError.
+class CheckNumerics {
+ public:
+  CheckNumerics() : outer_(std::exchange(detail::checking_numerics, true)) {}
+  ~CheckNumerics() { detail::checking_numerics = outer_; }
+  CheckNumerics(const CheckNumerics&) = delete;
+  CheckNumerics& operator=(const CheckNumerics&) = delete;
+
+ private:
+  bool outer_;
+};
+
+}  // namespace heed

@@ -1,0 +1,12 @@
+# find_package(heed): heed::heed, and what it stands on (fmt, threads, OpenBLAS).
+include(CMakeFindDependencyMacro)
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_dependency(Threads)
+find_dependency(fmt)
+include(${CMAKE_CURRENT_LIST_DIR}/heed_blas.cmake)
+if(heed_blas_problem)
+  set(heed_FOUND FALSE)
+  set(heed_NOT_FOUND_MESSAGE "${heed_blas_problem}")
+  return()
+endif()
+include(${CMAKE_CURRENT_LIST_DIR}/heedTargets.cmake)

@@ -1,0 +1,96 @@
+#include "core/blas.h"
+
+#include <cblas.h>
+
+#include <algorithm>
+
+#if defined(OPENBLAS_VERSION) || defined(OPENBLAS_CONST)
+#define HEED_OPENBLAS 1
+#endif
+
+namespace heed {
+namespace {
+
+// BLAS threads slow small products down and would fight the shards: one thread, set before use.
+void prepare() {
+#ifdef HEED_OPENBLAS
+  static const bool done = [] {
+    openblas_set_num_threads(1);
+    return true;
+  }();
+  (void)done;
+#endif
+}
+
+}  // namespace
+
+template <class T>
+void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a,
+          int64_t lda, const T* b, int64_t ldb, T beta, T* c, int64_t ldc) {
+  if (m == 0 || n == 0) return;
+  if (k == 0) {  // an empty sum: BLAS may refuse the leading dimensions
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < n; ++j) c[i * ldc + j] = beta == T(0) ? T(0) : beta * c[i * ldc + j];
+    return;
+  }
+  prepare();
+  const auto ta = transpose_a ? CblasTrans : CblasNoTrans;
+  const auto tb = transpose_b ? CblasTrans : CblasNoTrans;
+  const auto i32 = [](int64_t v) { return static_cast<int>(v); };
+  const int la = i32(std::max<int64_t>(lda, 1)), lb = i32(std::max<int64_t>(ldb, 1));
+  const int lc = i32(std::max<int64_t>(ldc, 1));
+  if constexpr (std::is_same_v<T, float>) {
+    cblas_sgemm(CblasRowMajor, ta, tb, i32(m), i32(n), i32(k), alpha, a, la, b, lb, beta, c, lc);
+  } else {
+    cblas_dgemm(CblasRowMajor, ta, tb, i32(m), i32(n), i32(k), alpha, a, la, b, lb, beta, c, lc);
+  }
+}
+template void gemm<float>(bool, bool, int64_t, int64_t, int64_t, float, const float*, int64_t,
+                          const float*, int64_t, float, float*, int64_t);
+template void gemm<double>(bool, bool, int64_t, int64_t, int64_t, double, const double*, int64_t,
+                           const double*, int64_t, double, double*, int64_t);
+
+Matrix as_matrix(const Tensor& x) {
+  if (x.rank() == 0) return {x, 1, 1, 1};
+  const int64_t cols = x.shape().back();
+  const int64_t rows = cols == 0 ? 0 : x.numel() / cols;
+  // One step fits when every outer axis continues the one inside it.
+  int64_t step = 0, next = 0;
+  for (int a = x.rank() - 2; a >= 0; --a) {
+    if (x.shape()[a] == 1) continue;
+    if (step == 0) {
+      step = x.stride(a);
+    } else if (x.stride(a) != next) {
+      return {dense(x), rows, cols, cols};
+    }
+    next = x.stride(a) * x.shape()[a];
+  }
+  if (step == 0) step = cols;                            // a single row
+  if (step < cols) return {dense(x), rows, cols, cols};  // a broadcast axis: BLAS needs real rows
+  return {x, rows, cols, step};
+}
+
+#ifdef HEED_OPENBLAS
+std::string blas_config() {
+  return openblas_get_config();
+}
+std::string blas_core() {
+  return openblas_get_corename();
+}
+int blas_threads() {
+  prepare();
+  return openblas_get_num_threads();
+}
+#else
+std::string blas_config() {
+  return "cblas (not OpenBLAS)";
+}
+std::string blas_core() {
+  return "unknown";
+}
+int blas_threads() {
+  return 1;
+}
+#endif
+
+}  // namespace heed

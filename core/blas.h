@@ -1,0 +1,35 @@
+// Matrix products through cblas, on tensors whose outer axes may be strided. The only file besides
+// version.cpp that knows there is a BLAS. It runs at one thread: parallelism is across shards of
+// the batch (docs/design.md).
+#pragma once
+#include <string>
+
+#include "core/tensor.h"
+
+namespace heed {
+
+/// c[m,n] = alpha * op(a)[m,k] op(b)[k,n] + beta * c, row-major with leading dimensions, op(x) = x
+/// or x transposed. Any of m, n, k may be 0.
+template <class T>
+void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a,
+          int64_t lda, const T* b, int64_t ldb, T beta, T* c, int64_t ldc);
+
+/// A tensor [..., n] seen as rows of n with one step between rows (what BLAS calls the leading
+/// dimension). `keep` owns the memory: the tensor itself, or a dense copy where no single step
+/// exists.
+struct Matrix {
+  Tensor keep;
+  int64_t rows = 0, cols = 0, step = 0;
+  template <class T>
+  const T* data() const {
+    return keep.data<T>();
+  }
+};
+Matrix as_matrix(const Tensor& x);
+
+/// BLAS's own account of itself: configuration, kernel ("core type") and threads.
+std::string blas_config();
+std::string blas_core();
+int blas_threads();
+
+}  // namespace heed

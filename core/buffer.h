@@ -1,0 +1,60 @@
+// Memory of tensors: 64-byte aligned, reference counted, taken from and returned to a free list per
+// size class and thread, so that a training step after the first asks the system for nothing.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+namespace heed {
+
+/// The header in front of a block of memory. The data begins 64 bytes after it.
+struct alignas(64) BufferHeader {
+  std::atomic<uint32_t> refs{1};
+  std::atomic<uint32_t> version{0};  // counts in-place changes; see Saved in autograd/op.h
+  uint32_t size_class = 0;
+  std::byte* data() { return reinterpret_cast<std::byte*>(this) + sizeof(BufferHeader); }
+};
+
+/// Shared ownership of one block.
+class Buffer {
+ public:
+  Buffer() = default;
+  /// Uninitialised memory of at least `bytes`. Throws std::bad_alloc.
+  explicit Buffer(size_t bytes);
+  Buffer(const Buffer& o) : head_(o.head_) {
+    if (head_) head_->refs.fetch_add(1, std::memory_order_relaxed);
+  }
+  Buffer(Buffer&& o) noexcept : head_(std::exchange(o.head_, nullptr)) {}
+  Buffer& operator=(Buffer o) noexcept {
+    std::swap(head_, o.head_);
+    return *this;
+  }
+  ~Buffer() {
+    if (head_ && head_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) release(head_);
+  }
+
+  explicit operator bool() const { return head_ != nullptr; }
+  std::byte* data() const { return head_->data(); }
+  bool unique() const { return head_->refs.load(std::memory_order_acquire) == 1; }
+  uint32_t version() const { return head_->version.load(std::memory_order_relaxed); }
+  void changed() const { head_->version.fetch_add(1, std::memory_order_relaxed); }
+  bool same_as(const Buffer& o) const { return head_ == o.head_; }
+
+ private:
+  static void release(BufferHeader* head);
+  BufferHeader* head_ = nullptr;
+};
+
+/// What this thread's pool has done so far.
+struct PoolStats {
+  uint64_t requests = 0;     // buffers handed out
+  uint64_t allocations = 0;  // of these, taken from the system
+  uint64_t bytes_held = 0;   // in free lists now
+};
+PoolStats pool_stats();
+
+/// Returns this thread's free lists to the system.
+void trim_pool();
+
+}  // namespace heed

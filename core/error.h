@@ -1,0 +1,46 @@
+// Errors that teach: what was expected, what came, and where. Three kinds, by who can mend it:
+//   std::invalid_argument  the caller's shapes, dtypes, ids, options
+//   std::logic_error       misuse of the tape ("backward: ...")
+//   FileError              a file that cannot be read or written (a std::runtime_error)
+#pragma once
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace heed {
+
+/// A file that is missing, malformed or cannot be written. The text begins with the file's name.
+class FileError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+namespace detail {
+[[noreturn]] void throw_argument(std::string text);  // adds " (in scope/path)" when there is one
+[[noreturn]] void throw_misuse(std::string text);
+}  // namespace detail
+
+/// Throws std::invalid_argument with this text unless `ok`. The text is formatted only on failure.
+template <class... Args>
+void require(bool ok, fmt::format_string<Args...> text, Args&&... args) {
+  if (!ok) [[unlikely]]
+    detail::throw_argument(fmt::format(text, std::forward<Args>(args)...));
+}
+
+/// Throws std::logic_error (misuse; the text names the remedy) unless `ok`.
+template <class... Args>
+void require_use(bool ok, fmt::format_string<Args...> text, Args&&... args) {
+  if (!ok) [[unlikely]]
+    detail::throw_misuse(fmt::format(text, std::forward<Args>(args)...));
+}
+
+/// Throws FileError "path: text".
+template <class... Args>
+[[noreturn]] void fail_file(const std::string& path, fmt::format_string<Args...> text,
+                            Args&&... args) {
+  throw FileError(path + ": " + fmt::format(text, std::forward<Args>(args)...));
+}
+
+}  // namespace heed

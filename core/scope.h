@@ -1,0 +1,57 @@
+// A thread-local stack of names, so that an error, a trace or a NaN report can say *where*:
+// "decoder/step[3]/attention". It is no profiler and no registry of modules.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace heed {
+
+/// Names the work done while it is alive. Scopes nest; names must outlive the program (literals).
+///
+///     Scope s("step", t);   // .../step[t]
+class Scope {
+ public:
+  explicit Scope(std::string_view name, int64_t index = -1);
+  ~Scope();
+  Scope(const Scope&) = delete;
+  Scope& operator=(const Scope&) = delete;
+
+ private:
+  uint32_t outer_;
+};
+
+/// While alive, the current scope is the one with this id: a backward pass speaks of the place
+/// where its op ran forward.
+class InScope {
+ public:
+  explicit InScope(uint32_t id);
+  ~InScope();
+  InScope(const InScope&) = delete;
+  InScope& operator=(const InScope&) = delete;
+
+ private:
+  uint32_t outer_;
+};
+
+/// Id of the innermost scope on this thread; 0 is the root. Valid while the scope is open.
+uint32_t current_scope();
+
+/// The same, kept valid after the scope has closed, until `forget_scopes`.
+uint32_t pin_scope();
+
+/// The path of a scope of this thread, "" for the root. Joined only when asked.
+std::string scope_path(uint32_t id);
+
+/// Drops the closed scopes of this thread; a tape calls this when nothing refers to them any more.
+void forget_scopes();
+
+/// One scope of this thread as data, for whoever draws the tree.
+struct ScopeInfo {
+  std::string_view name;
+  int64_t index;    // -1: none
+  uint32_t parent;  // 0: the root
+};
+ScopeInfo scope_info(uint32_t id);
+
+}  // namespace heed

@@ -1,0 +1,80 @@
+#include "core/shape.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+
+namespace heed {
+
+Shape::Shape(std::span<const int64_t> sizes) {
+  require(sizes.size() <= kMaxRank, "shape: expected at most {} axes, got {}", kMaxRank,
+          sizes.size());
+  constexpr int64_t kMost = INT32_MAX;
+  int64_t n = 1;
+  for (const int64_t size : sizes) {
+    require(size >= 0, "shape: expected sizes >= 0, got [{}]", fmt::join(sizes, ", "));
+    // An empty tensor too: strides are products of sizes and must not overflow.
+    require(n <= kMost / std::max<int64_t>(size, 1),
+            "shape: expected at most {} elements, got [{}]", kMost, fmt::join(sizes, ", "));
+    n *= std::max<int64_t>(size, 1);
+    sizes_[static_cast<size_t>(rank_++)] = size;
+  }
+}
+
+Shape Shape::with(int axis, int64_t size) const {
+  auto s = sizes_;
+  s[static_cast<size_t>(axis)] = size;
+  return Shape(std::span<const int64_t>(s.data(), static_cast<size_t>(rank_)));
+}
+
+Shape Shape::without(int axis) const {
+  auto s = sizes_;
+  std::copy(s.begin() + axis + 1, s.begin() + rank_, s.begin() + axis);
+  return Shape(std::span<const int64_t>(s.data(), static_cast<size_t>(rank_ - 1)));
+}
+
+Shape Shape::inserted(int axis, int64_t size) const {
+  std::array<int64_t, kMaxRank + 1> s{};
+  std::copy_n(sizes_.begin(), axis, s.begin());
+  s[static_cast<size_t>(axis)] = size;
+  std::copy(sizes_.begin() + axis, sizes_.begin() + rank_, s.begin() + axis + 1);
+  return Shape(std::span<const int64_t>(s.data(), static_cast<size_t>(rank_ + 1)));
+}
+
+std::string to_text(const Shape& s) {
+  return fmt::format("[{}]", fmt::join(s.sizes(), ", "));
+}
+
+Strides dense_strides(const Shape& s) {
+  Strides strides{};
+  int64_t step = 1;
+  for (int a = s.rank() - 1; a >= 0; --a) {
+    strides[static_cast<size_t>(a)] = step;
+    step *= s[a];
+  }
+  return strides;
+}
+
+int wrap_axis(std::string_view op, int axis, int rank) {
+  require(axis >= -rank && axis < rank, "{}: expected an axis in [{}, {}), got {}", op, -rank, rank,
+          axis);
+  return axis < 0 ? axis + rank : axis;
+}
+
+Shape broadcast_shape(std::string_view op, const Shape& a, const Shape& b) {
+  if (a == b) return a;
+  const int rank = std::max(a.rank(), b.rank());
+  std::array<int64_t, kMaxRank> sizes{};
+  for (int k = 0; k < rank; ++k) {  // k counts from the innermost axis
+    const int64_t na = k < a.rank() ? a.back(k) : 1, nb = k < b.rank() ? b.back(k) : 1;
+    require(na == nb || na == 1 || nb == 1,
+            "{}: expected shapes that broadcast, got {} and {}: axis {} is {} against {}", op,
+            to_text(a), to_text(b), -1 - k, na, nb);
+    sizes[static_cast<size_t>(rank - 1 - k)] = na == 1 ? nb : na;
+  }
+  return Shape(std::span<const int64_t>(sizes.data(), static_cast<size_t>(rank)));
+}
+
+}  // namespace heed

@@ -1,0 +1,66 @@
+// Shapes and their arithmetic: plain values, no heap.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace heed {
+
+/// Most axes a tensor can have: [batch, head, target, source, feature].
+inline constexpr int kMaxRank = 5;
+
+using Strides = std::array<int64_t, kMaxRank>;  // in elements
+
+/// The sizes of a tensor's axes, outermost first. Rank 0 is a scalar. Every size is >= 0 and the
+/// number of elements fits in 2^31 - 1 (BLAS counts in 32 bits); otherwise std::invalid_argument.
+class Shape {
+ public:
+  Shape() = default;
+  Shape(std::initializer_list<int64_t> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
+  explicit Shape(std::span<const int64_t> sizes);
+
+  int rank() const { return rank_; }
+  int64_t operator[](int axis) const { return sizes_[static_cast<size_t>(axis)]; }
+  /// Size of an axis counted from the end: back(0) is the innermost.
+  int64_t back(int k = 0) const { return (*this)[rank_ - 1 - k]; }
+  /// Number of elements; 1 for a scalar.
+  int64_t numel() const {
+    int64_t n = 1;
+    for (int a = 0; a < rank_; ++a) n *= (*this)[a];
+    return n;
+  }
+  /// This shape with axis `axis` set to `size`, removed, or inserted.
+  Shape with(int axis, int64_t size) const;
+  Shape without(int axis) const;
+  Shape inserted(int axis, int64_t size) const;
+  std::span<const int64_t> sizes() const { return {sizes_.data(), static_cast<size_t>(rank_)}; }
+
+  bool operator==(const Shape& o) const {
+    if (rank_ != o.rank_) return false;
+    for (int a = 0; a < rank_; ++a)
+      if ((*this)[a] != o[a]) return false;
+    return true;
+  }
+
+ private:
+  std::array<int64_t, kMaxRank> sizes_{};
+  int rank_ = 0;
+};
+
+/// "[2, 3]"; "[]" for a scalar.
+std::string to_text(const Shape& s);
+
+/// Strides of a dense row-major tensor.
+Strides dense_strides(const Shape& s);
+
+/// `axis` in [-rank, rank) as [0, rank); throws std::invalid_argument naming `op`.
+int wrap_axis(std::string_view op, int axis, int rank);
+
+/// The shape two operands broadcast to: axes aligned at the innermost, size 1 stretches.
+/// Throws std::invalid_argument with both shapes and the axis that does not fit.
+Shape broadcast_shape(std::string_view op, const Shape& a, const Shape& b);
+
+}  // namespace heed

@@ -1,0 +1,30 @@
+// The f32 loops that exist once per instruction set, as a table of functions. The rest of the
+// library reaches them through core/vector_math.h.
+#pragma once
+#include <cstdint>
+
+namespace heed::simd {
+
+struct Table {
+  const char* name;  // "baseline", "avx2", "avx512"
+  void (*exp)(int64_t n, const float* x, float* y);
+  void (*tanh)(int64_t n, const float* x, float* y);
+  void (*sigmoid)(int64_t n, const float* x, float* y);
+  /// y = e^(x - max) and returns the sum; *max is set. y may be x.
+  float (*exp_sum)(int64_t n, const float* x, float* y, float* max);
+  float (*sum)(int64_t n, const float* x);
+  float (*dot)(int64_t n, const float* x, const float* y);
+  /// y += a x
+  void (*axpy)(int64_t n, float a, const float* x, float* y);
+  /// One Adam update of n weights; see optim/adam.h for the letters.
+  void (*adam)(int64_t n, float* w, float* m, float* v, const float* g, float beta1, float beta2,
+               float rate, float eps, float scale_v, float decay);
+};
+
+extern const Table baseline;
+#ifdef HEED_HAVE_X86_SIMD
+extern const Table avx2;
+extern const Table avx512;
+#endif
+
+}  // namespace heed::simd

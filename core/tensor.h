@@ -1,0 +1,133 @@
+// The tensor: a value that describes a block of memory (or a part of one). Copying a Tensor shares
+// the memory; nothing in the public interface changes a tensor in place except `mutable_data`.
+// core/ knows no gradients: `TapeRef` is a label that autograd/ writes and reads.
+#pragma once
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/buffer.h"
+#include "core/dtype.h"
+#include "core/shape.h"
+
+namespace heed {
+
+class Rng;
+
+/// Who recorded a tensor: the tape's serial number and the slot on it. Opaque to core/.
+struct TapeRef {
+  static constexpr uint32_t kNone = 0, kLeaf = UINT32_MAX;
+  uint32_t tape = kNone;
+  int32_t slot = -1;  // for a leaf: its own number
+  bool operator==(const TapeRef&) const = default;
+};
+
+/// An array of f32, f64 or i64 with up to `kMaxRank` axes. The innermost axis is contiguous; outer
+/// axes may be strided, so a step of [B, T, D] or a head of [B, T, n*d] is a view and not a copy.
+class Tensor {
+ public:
+  /// Holds nothing: `defined()` is false. Use `Tensor::of`, `zeros`, ... to make one.
+  Tensor() = default;
+
+  /// Uninitialised memory of this shape.
+  static Tensor empty(const Shape& shape, DType dtype = f32);
+  static Tensor zeros(const Shape& shape, DType dtype = f32);
+  static Tensor full(const Shape& shape, double value, DType dtype = f32);
+  /// From literal numbers: of({1, 2, 3}), of({{1, 2}, {3, 4}}); every row of equal length.
+  static Tensor of(std::initializer_list<double> values, DType dtype = f32);
+  static Tensor of(std::initializer_list<std::initializer_list<double>> rows, DType dtype = f32);
+  static Tensor scalar(double value, DType dtype = f32);
+  /// From numbers in row-major order; throws std::invalid_argument unless there are numel of them.
+  template <class T>
+  static Tensor from(std::span<const T> values, const Shape& shape);
+  /// Token ids, row-major.
+  static Tensor ids(std::span<const int64_t> values, const Shape& shape) {
+    return from<int64_t>(values, shape);
+  }
+  /// Independent uniform numbers in [low, high), or normal numbers.
+  static Tensor uniform(const Shape& shape, double low, double high, Rng& rng, DType dtype = f32);
+  static Tensor normal(const Shape& shape, double mean, double deviation, Rng& rng,
+                       DType dtype = f32);
+
+  bool defined() const { return static_cast<bool>(buffer_); }
+  DType dtype() const { return dtype_; }
+  const Shape& shape() const { return shape_; }
+  int rank() const { return shape_.rank(); }
+  int64_t size(int axis) const;  // negative axes count from the end
+  int64_t numel() const { return shape_.numel(); }
+  const Strides& strides() const { return strides_; }
+  int64_t stride(int axis) const { return strides_[static_cast<size_t>(axis)]; }
+  /// Row-major without gaps.
+  bool dense() const;
+
+  /// The first element. Throws std::invalid_argument when T is not the tensor's dtype.
+  template <class T>
+  const T* data() const {
+    check_type(dtype_of<T>);
+    return reinterpret_cast<const T*>(data_);
+  }
+  /// For writing; counts as a change of the memory (a saved tensor notices).
+  template <class T>
+  T* mutable_data() {
+    check_type(dtype_of<T>);
+    buffer_.changed();
+    return reinterpret_cast<T*>(data_);
+  }
+  const Buffer& buffer() const { return buffer_; }
+  const std::byte* bytes() const { return data_; }
+
+  /// The only element as a double. Throws std::invalid_argument unless numel() == 1.
+  double item() const;
+  /// One element as a double, with bounds checked.
+  double at(std::initializer_list<int64_t> index) const;
+  /// All elements in row-major order.
+  std::vector<double> to_vector() const;
+  std::vector<int64_t> to_ids() const;
+
+  /// This memory with other sizes and steps, unchecked: for ops that make views. An op whose result
+  /// has an innermost axis that is not contiguous returns a copy of it instead.
+  Tensor view(const Shape& shape, const Strides& strides, int64_t offset = 0) const;
+  /// The memory that `buffer` begins with, dense.
+  static Tensor wrap(Buffer buffer, const Shape& shape, DType dtype);
+
+  const TapeRef& ref() const { return ref_; }
+  Tensor with_ref(TapeRef ref) const&;
+  Tensor with_ref(TapeRef ref) &&;
+  void set_ref(TapeRef ref) { ref_ = ref; }
+
+ private:
+  void check_type(DType wanted) const {
+    if (wanted != dtype_ || !defined()) [[unlikely]]
+      wrong_type(wanted);
+  }
+  [[noreturn]] void wrong_type(DType wanted) const;
+
+  Buffer buffer_;
+  std::byte* data_ = nullptr;
+  Shape shape_;
+  Strides strides_{};
+  TapeRef ref_;
+  DType dtype_ = f32;
+};
+
+/// The same numbers, dense: `x` itself when it already is.
+Tensor dense(const Tensor& x);
+/// A copy in memory of its own.
+Tensor clone(const Tensor& x);
+/// The same numbers in another dtype (a copy; `x` itself when it has that dtype).
+Tensor cast(const Tensor& x, DType dtype);
+
+/// "tensor f32 [2, 3] {1, 2, 3; 4, 5, 6}", at most `most` numbers.
+std::string to_text(const Tensor& x, int64_t most = 32);
+
+/// Throws std::invalid_argument "op: expected name of shape [..], got [..]" unless it fits.
+void require_shape(std::string_view op, std::string_view name, const Tensor& x,
+                   const Shape& expected);
+/// Throws std::invalid_argument unless both have the same dtype.
+void require_same_dtype(std::string_view op, const Tensor& a, const Tensor& b);
+/// Throws std::invalid_argument when any tensor of the list is undefined.
+void require_defined(std::string_view op, std::string_view name, const Tensor& x);
+
+}  // namespace heed

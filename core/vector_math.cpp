@@ -1,0 +1,61 @@
+#include "core/vector_math.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+
+namespace heed {
+namespace {
+
+const simd::Table& choose() {
+#ifdef HEED_HAVE_X86_SIMD
+  const char* asked = std::getenv("HEED_SIMD");
+  const std::string_view most = asked ? asked : "avx512";
+  const bool has_512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
+  const bool has_2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (has_512 && most == "avx512") return simd::avx512;
+  if (has_2 && most != "baseline") return simd::avx2;
+#endif
+  return simd::baseline;
+}
+
+}  // namespace
+
+const simd::Table& vector_table() {
+  static const simd::Table& table = choose();
+  return table;
+}
+
+void vexp(int64_t n, const double* x, double* y) {
+  for (int64_t i = 0; i < n; ++i) y[i] = std::exp(x[i]);
+}
+void vtanh(int64_t n, const double* x, double* y) {
+  for (int64_t i = 0; i < n; ++i) y[i] = std::tanh(x[i]);
+}
+void vsigmoid(int64_t n, const double* x, double* y) {
+  for (int64_t i = 0; i < n; ++i) y[i] = sigmoid(x[i]);
+}
+double vexp_sum(int64_t n, const double* x, double* y, double* max) {
+  double m = -std::numeric_limits<double>::infinity();
+  for (int64_t i = 0; i < n; ++i) m = std::max(m, x[i]);
+  *max = m;
+  double s = 0;
+  for (int64_t i = 0; i < n; ++i) s += y[i] = std::exp(x[i] - m);
+  return s;
+}
+double vsum(int64_t n, const double* x) {
+  double s = 0;
+  for (int64_t i = 0; i < n; ++i) s += x[i];
+  return s;
+}
+double vdot(int64_t n, const double* x, const double* y) {
+  double s = 0;
+  for (int64_t i = 0; i < n; ++i) s += x[i] * y[i];
+  return s;
+}
+void vaxpy(int64_t n, double a, const double* x, double* y) {
+  for (int64_t i = 0; i < n; ++i) y[i] += a * x[i];
+}
+
+}  // namespace heed

@@ -1,0 +1,56 @@
+// Math on arrays. f32 runs the widest vector code this CPU has (chosen once at run time: AVX-512,
+// AVX2, baseline); f64 runs the C library's functions, whose accuracy the gradient checks rely on.
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <string_view>
+
+#include "core/simd/table.h"
+
+namespace heed {
+
+/// The table in use. The environment variable HEED_SIMD = baseline | avx2 | avx512 narrows the
+/// choice (to test one path); a set that this CPU lacks is never chosen.
+const simd::Table& vector_table();
+/// Its name, for `--version`.
+inline std::string_view vector_name() {
+  return vector_table().name;
+}
+
+inline void vexp(int64_t n, const float* x, float* y) {
+  vector_table().exp(n, x, y);
+}
+inline void vtanh(int64_t n, const float* x, float* y) {
+  vector_table().tanh(n, x, y);
+}
+inline void vsigmoid(int64_t n, const float* x, float* y) {
+  vector_table().sigmoid(n, x, y);
+}
+inline float vexp_sum(int64_t n, const float* x, float* y, float* max) {
+  return vector_table().exp_sum(n, x, y, max);
+}
+inline float vsum(int64_t n, const float* x) {
+  return vector_table().sum(n, x);
+}
+inline float vdot(int64_t n, const float* x, const float* y) {
+  return vector_table().dot(n, x, y);
+}
+inline void vaxpy(int64_t n, float a, const float* x, float* y) {
+  vector_table().axpy(n, a, x, y);
+}
+
+/// Sigmoid that is finite, and accurate to rounding, for every finite x.
+inline double sigmoid(double x) {
+  const double e = std::exp(-std::abs(x));
+  return x >= 0 ? 1 / (1 + e) : e / (1 + e);
+}
+
+void vexp(int64_t n, const double* x, double* y);
+void vtanh(int64_t n, const double* x, double* y);
+void vsigmoid(int64_t n, const double* x, double* y);
+double vexp_sum(int64_t n, const double* x, double* y, double* max);
+double vsum(int64_t n, const double* x);
+double vdot(int64_t n, const double* x, const double* y);
+void vaxpy(int64_t n, double a, const double* x, double* y);
+
+}  // namespace heed

@@ -1,0 +1,138 @@
+// Memory of tensors: alignment, shared ownership, change counting, and the pool.
+#include "core/buffer.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <new>
+#include <thread>
+#include <vector>
+
+namespace heed {
+namespace {
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kReuse = false;
+#elif defined(__has_feature)
+constexpr bool kReuse = !__has_feature(address_sanitizer);
+#else
+constexpr bool kReuse = true;
+#endif
+
+TEST(Buffer, IsAlignedAndWritableToItsLastByte) {
+  for (const size_t bytes : {0u, 1u, 63u, 64u, 65u, 80u, 81u, 1000u, 4096u, 100'000u, 1'000'003u}) {
+    const Buffer b(bytes);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(b.data()) % 64, 0u) << bytes;
+    std::memset(b.data(), 0x5a, bytes);  // asan and valgrind watch the end
+  }
+}
+
+// Blocks of neighbouring sizes share a class: each must be large enough for the largest of them.
+TEST(Buffer, ABlockThatIsReusedIsLargeEnough) {
+  for (size_t bytes = 1; bytes < 5000; ++bytes) {
+    { const Buffer first(bytes); }
+    std::vector<Buffer> next;
+    for (size_t more = bytes; more < bytes + 3; ++more) {
+      next.emplace_back(more);
+      std::memset(next.back().data(), 0x5a, more);
+    }
+  }
+}
+
+TEST(Buffer, IsSharedByCopiesUntilTheLastIsGone) {
+  EXPECT_FALSE(Buffer());
+  Buffer a(100);
+  EXPECT_TRUE(a.unique());
+  {
+    const Buffer b = a;
+    EXPECT_TRUE(b.same_as(a));
+    EXPECT_FALSE(a.unique());
+  }
+  EXPECT_TRUE(a.unique());
+  const Buffer c = std::move(a);
+  EXPECT_TRUE(c.unique());
+  EXPECT_FALSE(a);  // NOLINT: a moved-from buffer is empty
+  EXPECT_FALSE(c.same_as(Buffer(100)));
+}
+
+TEST(Buffer, AssignmentReleasesWhatWasHeld) {
+  Buffer a(100);
+  const Buffer old = a;
+  a = Buffer(100);
+  EXPECT_TRUE(old.unique());
+  const Buffer& self = a;
+  a = self;
+  EXPECT_TRUE(a.unique());
+}
+
+TEST(Buffer, CountsItsChangesFromZeroForEveryOwner) {
+  const Buffer a(100);
+  const Buffer b = a;
+  EXPECT_EQ(a.version(), 0u);
+  b.changed();
+  EXPECT_EQ(a.version(), 1u);
+}
+
+TEST(Buffer, AReusedBlockBeginsAtVersionZero) {
+  {
+    const Buffer a(100);
+    a.changed();
+  }
+  EXPECT_EQ(Buffer(100).version(), 0u);
+}
+
+TEST(Buffer, AnAbsurdSizeIsBadAlloc) {
+  EXPECT_THROW(Buffer((size_t{1} << 38) + 1), std::bad_alloc);
+  EXPECT_THROW(Buffer{SIZE_MAX}, std::bad_alloc);
+}
+
+TEST(Pool, TheSecondRoundAsksTheSystemForNothing) {
+  if (!kReuse) GTEST_SKIP() << "nothing is reused under AddressSanitizer";
+  const auto round = [] {
+    std::vector<Buffer> live;
+    for (size_t bytes = 1; bytes < 100'000; bytes = bytes * 3 / 2 + 1) live.emplace_back(bytes);
+    return live.size();
+  };
+  round();
+  const PoolStats before = pool_stats();
+  const size_t requests = round();
+  const PoolStats after = pool_stats();
+  EXPECT_EQ(after.requests - before.requests, requests);
+  EXPECT_EQ(after.allocations, before.allocations);
+  EXPECT_EQ(after.bytes_held, before.bytes_held);
+}
+
+TEST(Pool, HoldsWhatWasReleasedUntilItIsTrimmed) {
+  if (!kReuse) GTEST_SKIP() << "nothing is held under AddressSanitizer";
+  trim_pool();
+  EXPECT_EQ(pool_stats().bytes_held, 0u);
+  { const Buffer a(1000); }
+  const uint64_t held = pool_stats().bytes_held;
+  EXPECT_GE(held, 1000u);
+  EXPECT_LE(held, 1250u) << "more than a quarter is slack";
+  const Buffer again(1000);
+  EXPECT_EQ(pool_stats().bytes_held, 0u);
+  { const Buffer other(1000); }
+  trim_pool();
+  EXPECT_EQ(pool_stats().bytes_held, 0u);
+}
+
+TEST(Pool, ABufferMayDieOnAnotherThreadOrOutliveItsOwn) {
+  Buffer made_there;
+  Buffer made_here(1000);
+  std::thread([&, gift = std::move(made_here)]() mutable {
+    made_there = Buffer(1000);
+    std::memset(made_there.data(), 1, 1000);
+    gift = Buffer();
+  }).join();
+  EXPECT_EQ(made_there.data()[999], std::byte{1});
+}
+
+TEST(Pool, StatisticsAreOfThisThreadOnly) {
+  const uint64_t before = pool_stats().requests;
+  std::thread([] { const Buffer other(10); }).join();
+  EXPECT_EQ(pool_stats().requests, before);
+}
+
+}  // namespace
+}  // namespace heed
