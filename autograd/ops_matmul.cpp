@@ -56,7 +56,7 @@ void product_into(Tensor& c, bool ta, const Tensor& a, bool tb, const Tensor& b)
     }
     const Batch ma(a), mb(b), mc(c);
     const int64_t k = ta ? ma.rows : ma.cols;
-    const int64_t count = std::max(leading(a.shape()).numel(), leading(b.shape()).numel());
+    const int64_t count = leading((a.rank() < b.rank() ? b : a).shape()).numel();
     for (int64_t i = 0; i < count; ++i)
       gemm<T>(ta, tb, mc.rows, mc.cols, k, T(1), ma.keep.data<T>() + ma.offset(i), ma.step,
               mb.keep.data<T>() + mb.offset(i), mb.step, T(1), out + mc.offset(i), mc.step);

@@ -12,11 +12,13 @@ endif()
 #   -ffp-contract=off   a*b+c is rounded twice in every compiler and on every CPU, as written
 #                       (core/simd is exempt: it has an FMA and uses it)
 #   -fno-math-errno     sqrt is one instruction; nobody reads errno. Changes no value.
+#   -Wno-restrict       g++ before 13 warns of "text" + std::string inside <string> (GCC bug 105651)
 function(heed_target target)
   target_compile_features(${target} PUBLIC cxx_std_20)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   target_compile_options(${target} PRIVATE
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion $<$<BOOL:${HEED_WERROR}>:-Werror>
+    $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>>:-Wno-restrict>
     -ffp-contract=off -fno-math-errno $<$<BOOL:${HEED_NATIVE}>:-march=native>)
   target_include_directories(${target} PUBLIC
     "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR};${PROJECT_BINARY_DIR}/include>")

@@ -55,17 +55,17 @@ Matrix as_matrix(const Tensor& x) {
   const int64_t cols = x.shape().back();
   const int64_t rows = cols == 0 ? 0 : x.numel() / cols;
   // One step fits when every outer axis continues the one inside it.
-  int64_t step = 0, next = 0;
+  int64_t step = -1, next = 0;  // -1: no axis with more than one row yet
   for (int a = x.rank() - 2; a >= 0; --a) {
     if (x.shape()[a] == 1) continue;
-    if (step == 0) {
+    if (step < 0) {
       step = x.stride(a);
     } else if (x.stride(a) != next) {
       return {dense(x), rows, cols, cols};
     }
     next = x.stride(a) * x.shape()[a];
   }
-  if (step == 0) step = cols;                            // a single row
+  if (step < 0) step = cols;                             // a single row
   if (step < cols) return {dense(x), rows, cols, cols};  // a broadcast axis: BLAS needs real rows
   return {x, rows, cols, step};
 }

@@ -38,7 +38,7 @@ need_to_build
 build release -DHEED_TESTS=OFF
 
 translate=$heed_root/build/bin/translate
-if [[ $again == no && ${#arguments[@]} -eq 0 && -e $model/model.safetensors ]]; then
+if [[ $again == no && ${#arguments[@]} -eq 0 && -e $model/config.json ]]; then
   echo "showing the model that is there; --again trains it again"
   exec "$translate" evaluate --model "$model"
 fi

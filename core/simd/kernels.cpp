@@ -71,12 +71,13 @@ void axpy_all(int64_t n, float a, const float* x, float* y) {
   for (int64_t i = 0; i < n; ++i) y[i] += a * x[i];
 }
 
-void adam_all(int64_t n, float* w, float* m, float* v, const float* g, float beta1, float beta2,
-              float rate, float eps, float scale_v, float decay) {
+void adam_all(int64_t n, float* w, float* m, float* v, const float* g, const AdamStep& step) {
+  const AdamStep s = step;  // a copy that no store below can reach
   for (int64_t i = 0; i < n; ++i) {
-    m[i] = beta1 * m[i] + (1.0f - beta1) * g[i];
-    v[i] = beta2 * v[i] + (1.0f - beta2) * g[i] * g[i];
-    w[i] -= rate * m[i] / (std::sqrt(v[i]) * scale_v + eps) + decay * w[i];
+    const float d = g[i] + s.l2 * w[i];
+    m[i] = s.beta1 * m[i] + s.rest1 * d;
+    v[i] = s.beta2 * v[i] + s.rest2 * d * d;
+    w[i] -= s.rate * m[i] / (std::sqrt(v[i]) * s.scale_v + s.eps) + s.decay * w[i];
   }
 }
 

@@ -33,22 +33,27 @@ inline float exp_of(float x) {
   return p * a * b;
 }
 
-// tanh x. Near 0 an odd polynomial (Cephes tanhf), elsewhere 1 - 2 / (e^(2|x|) + 1); both are
-// computed and one is chosen. Error <= 3 ulp.
+// tanh x, computed for |x| and given the sign of x (so that -0 stays -0). Near 0 an odd polynomial
+// (Cephes tanhf), elsewhere 1 - 2 / (e^(2|x|) + 1); both are computed and one is chosen. Error <= 3
+// ulp.
 inline float tanh_of(float x) {
-  const float a = x < 0 ? -x : x;
+  constexpr uint32_t kSign = 0x80000000u;
+  const uint32_t bits = std::bit_cast<uint32_t>(x);
+  const float a = std::bit_cast<float>(bits & ~kSign);
   const float far = 1.0f - 2.0f / (exp_of(2.0f * (a > 10.0f ? 10.0f : a)) + 1.0f);
-  const float z = x * x;
+  const float z = a * a;
   float p = -5.70498872745e-3f;
   p = p * z + 2.06390887954e-2f;
   p = p * z - 5.37397155531e-2f;
   p = p * z + 1.33314422036e-1f;
   p = p * z - 3.33332819422e-1f;
-  const float near = p * z * x + x;
-  return a < 0.625f ? near : (x < 0 ? -far : far);
+  const float near = p * z * a + a;
+  const float y = a < 0.625f ? near : far;
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(y) | (bits & kSign));
 }
 
-// 1 / (1 + e^-x). Error <= 3 ulp.
+// 1 / (1 + e^-x). Error <= 3 ulp down to -88; below, where the result is under 1e-38, it falls to 0
+// a little early.
 inline float sigmoid_of(float x) {
   return 1.0f / (1.0f + exp_of(-x));
 }

@@ -5,6 +5,17 @@
 
 namespace heed::simd {
 
+/// The numbers of one Adam update; see optim/adam.h for the formula.
+struct AdamStep {
+  float beta1, rest1;  // rest1 = 1 - beta1, subtracted in double: 1 - 0.999f is off by 1e-5
+  float beta2, rest2;
+  float rate;     // eta / (1 - beta1^t)
+  float scale_v;  // 1 / sqrt(1 - beta2^t)
+  float eps;
+  float l2;     // weight decay added to the gradient (Adam)
+  float decay;  // share of the weight that is taken off (AdamW)
+};
+
 struct Table {
   const char* name;  // "baseline", "avx2", "avx512"
   void (*exp)(int64_t n, const float* x, float* y);
@@ -16,9 +27,8 @@ struct Table {
   float (*dot)(int64_t n, const float* x, const float* y);
   /// y += a x
   void (*axpy)(int64_t n, float a, const float* x, float* y);
-  /// One Adam update of n weights; see optim/adam.h for the letters.
-  void (*adam)(int64_t n, float* w, float* m, float* v, const float* g, float beta1, float beta2,
-               float rate, float eps, float scale_v, float decay);
+  /// One Adam update of n weights w, with the moments m and v and the gradient g.
+  void (*adam)(int64_t n, float* w, float* m, float* v, const float* g, const AdamStep& step);
 };
 
 extern const Table baseline;

@@ -39,6 +39,12 @@ std::string pad_right(const std::string& text, int columns) {
   return text + repeat(" ", columns - display_width(text));
 }
 
+// Ends the last line of `out`, without spaces before the end.
+void end_line(std::string& out) {
+  out.erase(out.find_last_not_of(' ') + 1);
+  out += '\n';
+}
+
 int percent(double weight) {
   return static_cast<int>(std::lround(100 * weight));
 }
@@ -126,7 +132,7 @@ std::string with_numbers(const AttentionMap& map, const Names& names,
     out += pad_left(names.target[t], names.target_width);
     const auto row = row_of(map, t);
     for (size_t s = 0; s < row.size(); ++s) out += " " + number_cell(row[s], columns[s], colour);
-    out += "\n";
+    end_line(out);
   }
   return out;
 }
@@ -152,19 +158,17 @@ std::string with_narrow_cells(const AttentionMap& map, const Names& names, bool 
   }
   std::string out;
   for (size_t line = 0; line < height; ++line) {
-    std::string text = repeat(" ", names.target_width + kGap);
+    out += repeat(" ", names.target_width + kGap);
     for (const auto& head : heads) {
       const size_t above = height - head.size();  // names stand on the map
-      text += pad_right(line >= above ? head[line - above] : "", kNarrowCell);
+      out += pad_right(line >= above ? head[line - above] : "", kNarrowCell);
     }
-    text.erase(text.find_last_not_of(' ') + 1);
-    out += text + "\n";
+    end_line(out);
   }
   for (size_t t = 0; t < map.target.size(); ++t) {
     out += pad_left(names.target[t], names.target_width) + " ";
     for (const double weight : row_of(map, t)) out += narrow_cell(weight, colour);
-    out.erase(out.find_last_not_of(' ') + 1);
-    out += "\n";
+    end_line(out);
   }
   return out;
 }
@@ -223,6 +227,7 @@ TerminalOptions terminal_options(bool is_terminal) {
 
 std::string attention_text(const AttentionMap& map, const TerminalOptions& options) {
   check(map);
+  if (map.weights.empty()) return "(nothing to show: one side has no tokens)\n";
   const Names names = names_of(map);
   const int room = options.width - names.target_width;
   if (const std::vector<int> columns = number_columns(names, room); !columns.empty())

@@ -17,35 +17,30 @@ namespace heed {
 namespace {
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HEED_TEST_SANITIZED
+constexpr bool kSanitized = true;
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define HEED_TEST_SANITIZED
-#endif
+constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool kSanitized = false;
 #endif
 
 // While this lives, asking for much more memory than a small file needs is a std::bad_alloc, which
 // is no FileError. (A sanitizer's own memory does not fit into such a limit.)
 class MemoryLimit {
  public:
-#ifdef HEED_TEST_SANITIZED
-  MemoryLimit() = default;
-#else
   MemoryLimit() {
+    ::getrlimit(RLIMIT_AS, &before_);
+    if (kSanitized) return;
     uint64_t pages = 0;
     std::ifstream("/proc/self/statm") >> pages;
-    ::getrlimit(RLIMIT_AS, &before_);
     const rlimit limit{pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)) + (32u << 20),
                        before_.rlim_max};
     ::setrlimit(RLIMIT_AS, &limit);
   }
-  ~MemoryLimit() {
-    ::setrlimit(RLIMIT_AS, &before_);
-  }
+  ~MemoryLimit() { ::setrlimit(RLIMIT_AS, &before_); }
 
  private:
   rlimit before_{};
-#endif
 };
 
 struct Format {

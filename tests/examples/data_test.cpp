@@ -212,6 +212,7 @@ TEST(Split, KeepsEverySourceInOneSplit) {
 
 TEST(Split, IsBoundedSeededAndSound) {
   EXPECT_EQ(split_by_source(many(1000, 1), 1, 7).valid.size(), 7U);
+  EXPECT_EQ(split_by_source(many(30, 2), 1).valid.size(), 2U);  // 3 asked for, pairs of 2
   const auto valid = [](uint64_t seed) {
     return sources_of(split_by_source(many(300, 1), seed).valid);
   };
@@ -280,10 +281,10 @@ TEST(VocabularyFile, ErrorsNameTheLine) {
       {head + "<eos>\n", "v:5: special token \"<eos>\" again"},
       {head + "a\n\xFF\n", "v:6:1: not UTF-8"},
   };
-  for (const auto& [text, expected] : cases)
-    EXPECT_EQ(
-        error_of<FileError>([&] { (void)Vocabulary::parse("v", text); }).substr(0, expected.size()),
-        expected);
+  for (const auto& c : cases) {
+    const std::string error = error_of<FileError>([&] { (void)Vocabulary::parse("v", c.first); });
+    EXPECT_TRUE(error.starts_with(c.second)) << error;
+  }
 }
 
 TEST(ShiftRight, IsTheDocumentedExample) {

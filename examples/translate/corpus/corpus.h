@@ -1,7 +1,7 @@
-// Micro en-fr: a small artificial corpus of English and French, made by a seeded synchronous grammar,
-// in which every word link is known. 19 phenomena that need attention are tagged in each sentence
-// (names in grammar.h; the meaning of each in the README beside this file's tests).
-// What it is not: natural text. Its French is correct, its stories are not.
+// Micro en-fr: a small artificial corpus of English and French, made by a seeded synchronous
+// grammar, in which every word link is known. 19 phenomena that need attention are tagged in each
+// sentence (names in grammar.h; the meaning of each in the README beside this file's tests). What
+// it is not: natural text. Its French is correct, its stories are not.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -19,10 +19,10 @@ struct MicroOptions {
   uint64_t seed = 1;
 };
 
-/// The corpus. The hash of the English side alone decides whether a sentence may be in train, dev or
-/// test, whatever the seed; `combo` holds the sentences with a held-out noun-adjective or
-/// verb-clitic pair, `length` those of 26 to 40 tokens (the others have 3 to 25), `contrast` minimal
-/// pairs from the test side, `align` is the test set by its other name.
+/// The corpus. The hash of the English side alone decides whether a sentence may be in train, dev
+/// or test, whatever the seed; `combo` holds the sentences with a held-out noun-adjective or
+/// verb-clitic pair, `length` those of 26 to 40 tokens (the others have 3 to 25), `contrast`
+/// minimal pairs from the test side, `align` is the test set by its other name.
 Dataset make_micro(const MicroOptions& options);
 
 /// "train", "dev" or "test": 80, 10 and 10 percent of all sentences.

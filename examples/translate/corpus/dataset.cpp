@@ -29,8 +29,7 @@ Example swap_sides(const Example& e) {
       }
     }
     std::ranges::sort(at);
-    const auto repeated = std::ranges::unique(at);
-    at.erase(repeated.begin(), repeated.end());
+    at.erase(std::unique(at.begin(), at.end()), at.end());
     out.tag_tokens.push_back(std::move(at));
   }
   return out;

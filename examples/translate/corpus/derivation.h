@@ -13,8 +13,30 @@ namespace heed::translate {
 enum class Pronoun { i, he, she, we, you, they, it };
 
 enum class Det {
-  the, a, this_, some, many, few, enough, too_many, so_many, fewer, each, every, several, certain,
-  all_the, both, another, my, his, her, our, your, their, number
+  the,
+  a,
+  this_,
+  some,
+  many,
+  few,
+  enough,
+  too_many,
+  so_many,
+  fewer,
+  each,
+  every,
+  several,
+  certain,
+  all_the,
+  both,
+  another,
+  my,
+  his,
+  her,
+  our,
+  your,
+  their,
+  number
 };
 
 enum class Tense { present, progressive, past, future };
@@ -30,9 +52,9 @@ struct NounPhrase {
   int noun = 0;  ///< index into nouns(), or into part_nouns() for Type::part (which has an owner)
   bool plural = false;
   Det det = Det::the;
-  int number = 0;                ///< for Det::number; 1 is singular, 0 is plural in English only
-  std::vector<int> adjectives;   ///< English order
-  std::vector<NounPhrase> owner; ///< of the teacher, the teacher 's
+  int number = 0;                 ///< for Det::number; 1 is singular, 0 is plural in English only
+  std::vector<int> adjectives;    ///< English order
+  std::vector<NounPhrase> owner;  ///< of the teacher, the teacher 's
   bool genitive = false;         ///< the owner takes 's and stands first in English; singular owner
   std::vector<Clause> relative;  ///< that SUBJECT VERB: the noun is the verb's direct object
 };

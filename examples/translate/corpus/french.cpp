@@ -24,8 +24,8 @@ std::vector<std::string> words_of(std::string_view text) {
 
 bool vowel_sound(std::string_view word) {
   if (word.starts_with('h')) return !is_h_aspire(word);
-  static constexpr std::string_view kVowels[] = {"a", "e", "i", "o", "u", "à", "â", "é",
-                                                 "è", "ê", "î", "ô", "œ"};
+  static constexpr std::string_view kVowels[] = {"a", "e", "i", "o", "u", "à", "â",
+                                                 "é", "è", "ê", "î", "ô", "œ"};
   for (const std::string_view v : kVowels) {
     if (word.starts_with(v)) return true;
   }

@@ -1,5 +1,5 @@
-// From clauses to a finished sentence: joining, contraction (de + le -> du), elision (le + a -> l' a),
-// then positions instead of ids.
+// From clauses to a finished sentence: joining, contraction (de + le -> du), elision (le + a -> l'
+// a), then positions instead of ids.
 #include "examples/translate/corpus/grammar.h"
 
 #include <algorithm>
@@ -11,9 +11,9 @@ namespace heed::translate {
 
 std::string_view tag_name(Tag tag) {
   static constexpr std::string_view kNames[] = {
-      "MONO",    "ADJ-POST",   "ADJ-MIX", "AGR-NP",   "AGR-LONG", "NEG",   "CLITIC",
-      "NEG+CLITIC", "ELISION", "CONTRACT", "GENITIVE", "COMPOUND", "TENSE", "QUESTION",
-      "SWAP-ARG", "LEX-CTX",   "POSS",    "NUM/NAME", "COORD"};
+      "MONO",       "ADJ-POST", "ADJ-MIX",  "AGR-NP",   "AGR-LONG", "NEG",   "CLITIC",
+      "NEG+CLITIC", "ELISION",  "CONTRACT", "GENITIVE", "COMPOUND", "TENSE", "QUESTION",
+      "SWAP-ARG",   "LEX-CTX",  "POSS",     "NUM/NAME", "COORD"};
   return kNames[static_cast<size_t>(tag)];
 }
 
@@ -64,12 +64,13 @@ void contract_all(Draft& d, std::vector<int>& fr, std::vector<int>& merged_into)
     const std::string next = i + 2 < fr.size() ? d.fr[size_t(fr[i + 2])].text : "";
     const std::string merged = contract(word, d.fr[size_t(article)].text);
     if (merged.empty() || (d.fr[size_t(article)].text == "le" && vowel_sound(next))) {
-      if (word == "de" || word == "à") d.fr[size_t(article)].foil = {};  // "de le" is no one-word slip
+      if (word == "de" || word == "à")
+        d.fr[size_t(article)].foil = {};  // "de le" is no one-word slip
       continue;
     }
     word = merged;
-    const bool has_sure = std::ranges::any_of(
-        d.links, [p](const Draft::IdLink& l) { return l.fr == p && l.sure; });
+    const bool has_sure =
+        std::ranges::any_of(d.links, [p](const Draft::IdLink& l) { return l.fr == p && l.sure; });
     for (Draft::IdLink& l : d.links) {
       if (l.fr == article) l = {l.en, p, l.sure && !has_sure};
     }
@@ -128,11 +129,9 @@ void collect_links(const Draft& d, const std::vector<int>& en_at, const std::vec
   };
   std::ranges::sort(e.sure, by_target);
   std::ranges::sort(e.possible, by_target);
-  const auto repeated = std::ranges::unique(e.possible);
-  e.possible.erase(repeated.begin(), repeated.end());
-  std::erase_if(e.possible, [&e](const Link& l) {
-    return std::ranges::find(e.sure, l) != e.sure.end();
-  });
+  e.possible.erase(std::unique(e.possible.begin(), e.possible.end()), e.possible.end());
+  std::erase_if(e.possible,
+                [&e](const Link& l) { return std::ranges::find(e.sure, l) != e.sure.end(); });
 }
 
 }  // namespace
@@ -155,7 +154,8 @@ Realised finish(Draft d, const Phrase& sentence) {
     static constexpr const char* kKinds[] = {"gender", "number", "negation", "person"};
     for (size_t kind = 0; kind < kFoilKinds; ++kind) {
       const std::string& foil = word.foil[kind];
-      if (foil.empty() || foil == word.text || vowel_sound(foil) != vowel_sound(word.text)) continue;
+      if (foil.empty() || foil == word.text || vowel_sound(foil) != vowel_sound(word.text))
+        continue;
       out.foils.push_back({static_cast<int>(i), foil, kKinds[kind]});
     }
   }
@@ -167,8 +167,7 @@ Realised finish(Draft d, const Phrase& sentence) {
     }
     if (at.empty()) continue;
     std::ranges::sort(at);
-    const auto repeated = std::ranges::unique(at);
-    at.erase(repeated.begin(), repeated.end());
+    at.erase(std::unique(at.begin(), at.end()), at.end());
     out.example.tags.emplace_back(tag_name(static_cast<Tag>(t)));
     out.example.tag_tokens.push_back(std::move(at));
   }

@@ -25,8 +25,25 @@ struct Realised {
 
 /// The 19 phenomena, in the order of the documentation.
 enum class Tag {
-  mono, adj_post, adj_mix, agr_np, agr_long, neg, clitic, neg_clitic, elision, contract, genitive,
-  compound, tense, question, swap_arg, lex_ctx, poss, num_name, coord
+  mono,
+  adj_post,
+  adj_mix,
+  agr_np,
+  agr_long,
+  neg,
+  clitic,
+  neg_clitic,
+  elision,
+  contract,
+  genitive,
+  compound,
+  tense,
+  question,
+  swap_arg,
+  lex_ctx,
+  poss,
+  num_name,
+  coord
 };
 constexpr int kTags = 19;
 std::string_view tag_name(Tag tag);

@@ -24,10 +24,14 @@ EnglishVerb english_verb(const Clause& c, Slot slot, bool question) {
   const Verb& verb = french_verb(c);
   const bool support = question || c.negation == Negation::not_;
   switch (c.tense) {
-    case Tense::progressive: return {be, verb.en_ing};
-    case Tense::future: return {"will", verb.en};
-    case Tense::past: return support ? EnglishVerb{"did", verb.en} : EnglishVerb{"", verb.en_past};
-    case Tense::present: break;
+    case Tense::progressive:
+      return {be, verb.en_ing};
+    case Tense::future:
+      return {"will", verb.en};
+    case Tense::past:
+      return support ? EnglishVerb{"did", verb.en} : EnglishVerb{"", verb.en_past};
+    case Tense::present:
+      break;
   }
   if (support) return {slot == Slot::il ? "does" : "do", verb.en};
   return {"", slot == Slot::il ? verb.en_s : verb.en};
@@ -124,8 +128,8 @@ Group verb_group(Draft& d, const Clause& c, bool question, Slot english, Slot fr
 
 /// The arguments of a clause, each on its place on either side.
 struct Arguments {
-  Nominal subject;            ///< the French subject
-  Slot english_slot;          ///< the English subject's
+  Nominal subject;    ///< the French subject
+  Slot english_slot;  ///< the English subject's
   std::vector<int> en_subject;
   Phrase after;               ///< what follows the verb on either side
   std::vector<int> clitics;   ///< French, in order
@@ -162,18 +166,20 @@ void prepositional(Draft& d, Arguments& a, std::string_view en, std::string_view
   append(a.after.fr, p.fr);
 }
 
-bool is_pronoun(const NounPhrase& np) { return np.type == NounPhrase::Type::pronoun; }
+bool is_pronoun(const NounPhrase& np) {
+  return np.type == NounPhrase::Type::pronoun;
+}
 
 /// Subject and object change places: "i miss you" is "vous me manquez".
 Arguments swapped(Draft& d, const Clause& c) {
   Arguments a;
   const NounPhrase &x = c.subject, &y = c.direct.at(0);
-  const Nominal from = is_pronoun(x) ? pronoun_phrase(d, x.pronoun, true, Role::indirect)
-                                     : noun_phrase(d, x);
+  const Nominal from =
+      is_pronoun(x) ? pronoun_phrase(d, x.pronoun, true, Role::indirect) : noun_phrase(d, x);
   a.english_slot = from.agreement.slot;
   a.en_subject = from.phrase.en;
-  a.subject = is_pronoun(y) ? pronoun_phrase(d, y.pronoun, false, Role::subject)
-                            : noun_phrase(d, y);
+  a.subject =
+      is_pronoun(y) ? pronoun_phrase(d, y.pronoun, false, Role::subject) : noun_phrase(d, y);
   a.after.en = a.subject.phrase.en;
   if (is_pronoun(x)) {
     add_clitic(d, c, a, from.phrase.fr[0]);
@@ -240,8 +246,8 @@ void complements(Draft& d, const Clause& c, Arguments& a) {
     a.after.en.push_back(e);
     a.after.fr.push_back(f);
     if (c.subject.type == NounPhrase::Type::noun) {
-      d.held_out |= is_held_out(nouns()[size_t(c.subject.noun)].en,
-                                adjectives()[size_t(c.predicate)].en);
+      d.held_out |=
+          is_held_out(nouns()[size_t(c.subject.noun)].en, adjectives()[size_t(c.predicate)].en);
     }
     if (!c.subject.relative.empty()) d.tag(Tag::agr_long, f);
   }
@@ -289,9 +295,9 @@ void tag_clause(Draft& d, const Clause& c, const Arguments& a, const Group& g) {
 }  // namespace
 
 Phrase clause_phrase(Draft& d, const Clause& c, bool question, const Agreement* antecedent) {
-  Arguments a =
-      c.type == Clause::Type::swap ? swapped(d, c) : straight(d, c, antecedent);
-  const Group g = verb_group(d, c, question, a.english_slot, a.subject.agreement.slot, a.participle);
+  Arguments a = c.type == Clause::Type::swap ? swapped(d, c) : straight(d, c, antecedent);
+  const Group g =
+      verb_group(d, c, question, a.english_slot, a.subject.agreement.slot, a.participle);
   tag_clause(d, c, a, g);
   complements(d, c, a);
   Phrase out;

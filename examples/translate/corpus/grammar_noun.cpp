@@ -36,7 +36,9 @@ struct DetContext {
   bool negated, adjective_first;
 };
 
-const char* article(const DetContext& c) { return c.plural ? "les" : c.feminine ? "la" : "le"; }
+const char* article(const DetContext& c) {
+  return c.plural ? "les" : c.feminine ? "la" : "le";
+}
 
 /// "many" -> "beaucoup de": the last English word carries the last sure link.
 void quantity(Draft& d, Phrase& p, std::string_view en, std::string_view head) {
@@ -54,9 +56,9 @@ void possessive(Draft& d, Phrase& p, Det det, const DetContext& c) {
     const char *en, *masculine, *feminine, *plural;
   };
   static constexpr Row kRows[] = {
-      {"my", "mon", "ma", "mes"},          {"his", "son", "sa", "ses"},
-      {"her", "son", "sa", "ses"},         {"our", "notre", "notre", "nos"},
-      {"your", "votre", "votre", "vos"},   {"their", "leur", "leur", "leurs"}};
+      {"my", "mon", "ma", "mes"},        {"his", "son", "sa", "ses"},
+      {"her", "son", "sa", "ses"},       {"our", "notre", "notre", "nos"},
+      {"your", "votre", "votre", "vos"}, {"their", "leur", "leur", "leurs"}};
   const Row& row = kRows[static_cast<size_t>(det) - static_cast<size_t>(Det::my)];
   const bool vowel = vowel_sound(c.fr_next);
   const char* word = c.plural ? row.plural : c.feminine && !vowel ? row.feminine : row.masculine;
@@ -110,7 +112,10 @@ Phrase determiner(Draft& d, const NounPhrase& np, const DetContext& c) {
       if (c.plural) {
         simple(d, p, "these", "ces", "");
       } else if (fem || !vowel_sound(c.fr_next)) {
-        simple(d, p, "this", fem ? "cette" : "ce", vowel_sound(c.fr_next) ? "" : fem ? "ce" : "cette");
+        simple(d, p, "this", fem ? "cette" : "ce",
+               vowel_sound(c.fr_next) ? ""
+               : fem                  ? "ce"
+                                      : "cette");
       } else {
         simple(d, p, "this", "cet", "cette");
       }
@@ -122,15 +127,33 @@ Phrase determiner(Draft& d, const NounPhrase& np, const DetContext& c) {
         simple(d, p, "some", c.adjective_first ? "de" : "des", "");
       }
       break;
-    case Det::many: quantity(d, p, "many", "beaucoup"); break;
-    case Det::few: quantity(d, p, "few", "peu"); break;
-    case Det::enough: quantity(d, p, "enough", "assez"); break;
-    case Det::too_many: quantity(d, p, "too many", "trop"); break;
-    case Det::so_many: quantity(d, p, "so many", "tant"); break;
-    case Det::fewer: quantity(d, p, "fewer", "moins"); break;
-    case Det::each: simple(d, p, "each", "chaque", ""); break;
-    case Det::every: simple(d, p, "every", "chaque", ""); break;
-    case Det::several: simple(d, p, "several", "plusieurs", ""); break;
+    case Det::many:
+      quantity(d, p, "many", "beaucoup");
+      break;
+    case Det::few:
+      quantity(d, p, "few", "peu");
+      break;
+    case Det::enough:
+      quantity(d, p, "enough", "assez");
+      break;
+    case Det::too_many:
+      quantity(d, p, "too many", "trop");
+      break;
+    case Det::so_many:
+      quantity(d, p, "so many", "tant");
+      break;
+    case Det::fewer:
+      quantity(d, p, "fewer", "moins");
+      break;
+    case Det::each:
+      simple(d, p, "each", "chaque", "");
+      break;
+    case Det::every:
+      simple(d, p, "every", "chaque", "");
+      break;
+    case Det::several:
+      simple(d, p, "several", "plusieurs", "");
+      break;
     case Det::certain:
       simple(d, p, "certain", fem ? "certaines" : "certains", fem ? "certains" : "certaines");
       break;
@@ -157,7 +180,8 @@ Phrase determiner(Draft& d, const NounPhrase& np, const DetContext& c) {
       d.tag(Tag::num_name, p.fr);
       break;
     }
-    default: possessive(d, p, np.det, c);
+    default:
+      possessive(d, p, np.det, c);
   }
   return p;
 }
@@ -193,8 +217,8 @@ std::pair<const char*, const char*> english_noun(const NounPhrase& np) {
 const Noun& noun_of(const NounPhrase& np) {
   if (np.type == NounPhrase::Type::noun) return nouns()[size_t(np.noun)];
   const NounPhrase& owner = np.owner.at(0);
-  const bool person = owner.type != NounPhrase::Type::noun ||
-                      nouns()[size_t(owner.noun)].kind == Kind::person;
+  const bool person =
+      owner.type != NounPhrase::Type::noun || nouns()[size_t(owner.noun)].kind == Kind::person;
   const PartNoun& part = part_nouns()[size_t(np.noun)];
   return person ? part.of_person : part.of_thing;
 }
@@ -284,9 +308,13 @@ Nominal noun_phrase(Draft& d, const NounPhrase& np, bool negated) {
   Nominal out{{}, {plural ? Slot::ils : Slot::il, noun.feminine, plural}};
   const Core core = noun_and_adjectives(d, np, noun, out.agreement);
   if (np.type == NounPhrase::Type::part) d.tag(Tag::lex_ctx, core.fr);
-  const DetContext context{noun.feminine,       plural,
-                           np.plural,           d.fr[size_t(core.fr[0])].text,
-                           d.en[size_t(core.en[0])], negated, core.adjective_first};
+  const DetContext context{noun.feminine,
+                           plural,
+                           np.plural,
+                           d.fr[size_t(core.fr[0])].text,
+                           d.en[size_t(core.en[0])],
+                           negated,
+                           core.adjective_first};
   Phrase owner;
   if (!np.owner.empty()) owner = noun_phrase(d, np.owner[0]).phrase;
   if (np.genitive) {

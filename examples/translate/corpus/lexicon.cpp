@@ -1,6 +1,6 @@
-// Adjectives, verbs and small words of micro en-fr. Each verb lists the tenses it is used in, so that
-// every form is frequent enough to be learned from 20,000 sentences; verbs of state have no "-ing",
-// and no verb is used whose English past looks like its present.
+// Adjectives, verbs and small words of micro en-fr. Each verb lists the tenses it is used in, so
+// that every form is frequent enough to be learned from 20,000 sentences; verbs of state have no
+// "-ing", and no verb is used whose English past looks like its present.
 #include "examples/translate/corpus/lexicon.h"
 
 #include <algorithm>
@@ -82,8 +82,7 @@ constexpr Verb kVerbs[] = {
     {"choose", "chooses", "chose", "", "choisir", "", "", "", false, kTransitive, kAnyKind},
     {"lose", "loses", "lost", "", "perdre", "perds perd perdons perdez perdent", "perdu", "", false,
      kTransitive, kGoods},
-    {"carry", "carries", "", "carrying", "porter", "", "", "", false, kTransitive,
-     kGoods | kBeing},
+    {"carry", "carries", "", "carrying", "porter", "", "", "", false, kTransitive, kGoods | kBeing},
     {"watch", "watches", "", "watching", "regarder", "", "", "", false, kTransitive, kAnyKind},
     {"paint", "paints", "painted", "painting", "peindre", "peins peint peignons peignez peignent",
      "peint", "", false, kTransitive, kAnyKind},
@@ -94,8 +93,8 @@ constexpr Verb kVerbs[] = {
     {"eat", "eats", "ate", "eating", "manger", "", "", "manger", false, kTransitive, kFood},
     {"taste", "tastes", "", "", "goûter", "", "", "", false, kTransitive, kFood},
     {"share", "shares", "", "", "partager", "", "", "", false, kTransitive, kGoods},
-    {"buy", "buys", "bought", "buying", "acheter", "achète achète achetons achetez achètent", "",
-     "achèter", false, kTransitive, kAnyKind & ~kPerson},
+    {"buy", "buys", "", "buying", "acheter", "achète achète achetons achetez achètent", "", "",
+     false, kTransitive, kAnyKind & ~kPerson},
     {"break", "breaks", "", "", "casser", "", "", "", false, kTransitive, kThing},
     {"wash", "washes", "", "washing", "laver", "", "", "", false, kTransitive, kGoods | kBeing},
     {"build", "builds", "", "", "bâtir", "", "", "", false, kTransitive, bits(Kind::place)},
@@ -112,54 +111,76 @@ constexpr Verb kVerbs[] = {
     {"bring", "brings", "", "", "apporter", "", "", "", false, kDitransitive, kGoods},
     {"sleep", "sleeps", "slept", "sleeping", "dormir", "dors dort dormons dormez dorment", "dormi",
      "", false, kIntransitive, 0},
-    {"sing", "sings", "sang", "singing", "chanter", "", "", "chanter", false, kIntransitive, 0},
+    {"sing", "sings", "sang", "singing", "chanter", "", "", "", false, kIntransitive, 0},
     {"work", "works", "worked", "working", "travailler", "", "", "", false, kIntransitive, 0},
     {"begin", "begins", "", "", "commencer", "", "", "", false, kIntransitive, 0},
     {"go", "goes", "went", "", "aller", "vais va allons allez vont", "allé", "ir", true, kTo, 0},
     {"come", "comes", "came", "", "venir", "viens vient venons venez viennent", "venu", "viendr",
      true, kFrom, 0},
-    {"arrive", "arrives", "arrived", "arriving", "arriver", "", "", "", true, kIntransitive,
-     0},
-    {"leave", "leaves", "left", "leaving", "partir", "pars part partons partez partent", "parti", "",
-     true, kIntransitive, 0},
+    {"arrive", "arrives", "arrived", "arriving", "arriver", "", "", "", true, kIntransitive, 0},
+    {"leave", "leaves", "left", "leaving", "partir", "pars part partons partez partent", "parti",
+     "", true, kIntransitive, 0},
     {"fall", "falls", "fell", "", "tomber", "", "", "", true, kIntransitive, 0},
     {"stay", "stays", "stayed", "", "rester", "", "", "", true, kIntransitive, 0},
 };
 
 constexpr Preposition kPrepositions[] = {
-    {"in", "dans", 0, bits(Kind::place)},       {"behind", "derrière", 0, bits(Kind::place)},
-    {"near", "près de", 0, bits(Kind::place)},  {"in front of", "devant", 1, bits(Kind::place)},
-    {"under", "sous", 0, bits(Kind::thing)},    {"with", "avec", 0, kBeing},
-    {"without", "sans", 0, kBeing},             {"for", "pour", 0, kPerson},
-    {"before", "avant", 0, kPerson},            {"after", "après", 0, kPerson},
+    {"in", "dans", 0, bits(Kind::place)},
+    {"behind", "derrière", 0, bits(Kind::place)},
+    {"near", "près de", 0, bits(Kind::place)},
+    {"in front of", "devant", 1, bits(Kind::place)},
+    {"under", "sous", 0, bits(Kind::thing)},
+    {"with", "avec", 0, kBeing},
+    {"without", "sans", 0, kBeing},
+    {"for", "pour", 0, kPerson},
+    {"before", "avant", 0, kPerson},
+    {"after", "après", 0, kPerson},
 };
 
 constexpr WordPair kAdverbs[] = {
-    {"here", "ici"},           {"now", "maintenant"},   {"today", "aujourd'hui"},
-    {"slowly", "lentement"},   {"quickly", "rapidement"}, {"outside", "dehors"},
-    {"quietly", "doucement"},  {"together", "ensemble"},
+    {"here", "ici"},          {"now", "maintenant"},     {"today", "aujourd'hui"},
+    {"slowly", "lentement"},  {"quickly", "rapidement"}, {"outside", "dehors"},
+    {"quietly", "doucement"}, {"together", "ensemble"},
 };
 
 constexpr WordPair kQuestionWords[] = {{"why", "pourquoi"}, {"when", "quand"}, {"where", "où"}};
 
 }  // namespace
 
-const Verb kConnaitre = {"know", "knows", "", "", "connaître",
-                         "connais connaît connaissons connaissez connaissent", "", "", false,
-                         kTransitive, bits(Kind::person)};
-const Verb kSavoir = {"know", "knows", "", "", "savoir", "sais sait savons savez savent", "", "",
-                      false, 0, 0};
+const Verb kConnaitre = {"know",
+                         "knows",
+                         "",
+                         "",
+                         "connaître",
+                         "connais connaît connaissons connaissez connaissent",
+                         "",
+                         "",
+                         false,
+                         kTransitive,
+                         bits(Kind::person)};
+const Verb kSavoir = {"know", "knows", "",    "", "savoir", "sais sait savons savez savent",
+                      "",     "",      false, 0,  0};
 const Verb kManquer = {"miss", "misses", "missed", "", "manquer", "", "", "manquer", false, 0, 0};
-const Verb kPlaire = {"like", "likes", "", "", "plaire", "plais plaît plaisons plaisez plaisent",
-                      "plu", "", false, 0, 0};
+const Verb kPlaire = {"like", "likes", "",    "", "plaire", "plais plaît plaisons plaisez plaisent",
+                      "plu",  "",      false, 0,  0};
 const Verb kEtre = {"be", "is", "", "", "être", "suis est sommes êtes sont", "", "", false, 0, 0};
 const Verb kAvoir = {"have", "has", "", "", "avoir", "ai a avons avez ont", "", "", false, 0, 0};
 
-std::span<const Adjective> adjectives() { return kAdjectives; }
-std::span<const Verb> verbs() { return kVerbs; }
-std::span<const Preposition> prepositions() { return kPrepositions; }
-std::span<const WordPair> adverbs() { return kAdverbs; }
-std::span<const WordPair> question_words() { return kQuestionWords; }
+std::span<const Adjective> adjectives() {
+  return kAdjectives;
+}
+std::span<const Verb> verbs() {
+  return kVerbs;
+}
+std::span<const Preposition> prepositions() {
+  return kPrepositions;
+}
+std::span<const WordPair> adverbs() {
+  return kAdverbs;
+}
+std::span<const WordPair> question_words() {
+  return kQuestionWords;
+}
 
 const Verb* find_verb(std::string_view en) {
   for (const Verb& v : verbs()) {
@@ -171,8 +192,8 @@ const Verb* find_verb(std::string_view en) {
 
 bool is_h_aspire(std::string_view fr) {
   static constexpr std::string_view kWords[] = {
-      "héros", "hibou", "hiboux", "hérisson", "hache",   "harpe", "harpes", "haricot",
-      "haricots", "homard", "homards", "haut", "haute", "hauts", "hautes"};
+      "héros",    "hibou",  "hiboux",  "hérisson", "hache", "harpe", "harpes", "haricot",
+      "haricots", "homard", "homards", "haut",     "haute", "hauts", "hautes"};
   return std::ranges::find(kWords, fr) != std::end(kWords);
 }
 

@@ -7,7 +7,9 @@
 namespace heed::translate {
 
 enum class Kind : unsigned { person = 1, animal = 2, thing = 4, food = 8, place = 16 };
-constexpr unsigned bits(Kind k) { return static_cast<unsigned>(k); }
+constexpr unsigned bits(Kind k) {
+  return static_cast<unsigned>(k);
+}
 constexpr unsigned kAnyKind = 31;
 
 struct Noun {
@@ -32,7 +34,13 @@ struct Adjective {
   bool predicate;  ///< can follow "is"
 };
 
-enum Frame : unsigned { kIntransitive = 1, kTransitive = 2, kDitransitive = 4, kTo = 8, kFrom = 16 };
+enum Frame : unsigned {
+  kIntransitive = 1,
+  kTransitive = 2,
+  kDitransitive = 4,
+  kTo = 8,
+  kFrom = 16
+};
 
 struct Verb {
   const char *en, *en_s;

@@ -8,8 +8,7 @@ namespace heed::translate {
 namespace {
 
 constexpr bool m = false, f = true;
-constexpr Kind P = Kind::person, A = Kind::animal, T = Kind::thing, F = Kind::food,
-               L = Kind::place;
+constexpr Kind P = Kind::person, A = Kind::animal, T = Kind::thing, F = Kind::food, L = Kind::place;
 
 constexpr Noun kNouns[] = {
     {"man", "men", "homme", "", m, P},
@@ -169,14 +168,24 @@ int find(std::span<const Entry> list, std::string_view word, const char* Entry::
 
 }  // namespace
 
-std::span<const Noun> nouns() { return kNouns; }
-std::span<const PartNoun> part_nouns() { return kParts; }
-std::span<const Name> names() { return kNames; }
+std::span<const Noun> nouns() {
+  return kNouns;
+}
+std::span<const PartNoun> part_nouns() {
+  return kParts;
+}
+std::span<const Name> names() {
+  return kNames;
+}
 
-int find_noun(std::string_view en) { return find(nouns(), en, &Noun::en, "noun"); }
+int find_noun(std::string_view en) {
+  return find(nouns(), en, &Noun::en, "noun");
+}
 int find_adjective(std::string_view en) {
   return find(adjectives(), en, &Adjective::en, "adjective");
 }
-int find_name(std::string_view text) { return find(names(), text, &Name::text, "name"); }
+int find_name(std::string_view text) {
+  return find(names(), text, &Name::text, "name");
+}
 
 }  // namespace heed::translate

@@ -1,5 +1,6 @@
-// Random derivations of micro en-fr, balanced so that each of the 19 phenomena is in about a third of
-// the sentences: a sentence carries several at once ("i do not see the big red car of the teacher").
+// Random derivations of micro en-fr, balanced so that each of the 19 phenomena is in about a third
+// of the sentences: a sentence carries several at once ("i do not see the big red car of the
+// teacher").
 #pragma once
 #include "core/rng.h"
 #include "examples/translate/corpus/derivation.h"

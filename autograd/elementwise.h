@@ -1,0 +1,54 @@
+// What the elementwise ops share: the shape rule of two operands, the forward loop, and the loop
+// that adds to a gradient. Private to autograd/.
+#pragma once
+#include <string_view>
+
+#include "autograd/ops.h"
+#include "core/loops.h"
+
+namespace heed::elementwise {
+
+// Shape rule of all binary ops.
+inline Shape binary_shape(std::string_view op, const Tensor& a, const Tensor& b) {
+  require_defined(op, "a", a);
+  require_defined(op, "b", b);
+  require_same_dtype(op, a, b);
+  return broadcast_shape(op, a.shape(), b.shape());
+}
+
+// f applied to every element, in the tensor's dtype.
+template <class F>
+Tensor apply(std::string_view op, const Tensor& x, F f) {
+  require_defined(op, "x", x);
+  return dispatch(x.dtype(), op,
+                  [&]<class T>() { return map<T>(x, [&](T v) { return T(f(v)); }); });
+}
+template <class F>
+Tensor apply(std::string_view op, const Tensor& a, const Tensor& b, F f) {
+  const Shape shape = binary_shape(op, a, b);
+  return dispatch(a.dtype(), op, [&]<class T>() {
+    return zip<T>(shape, a, b, [&](T u, T v) { return T(f(u, v)); });
+  });
+}
+
+// dx += f(a, b), elementwise, for an input whose shape is that of the output.
+template <class F>
+void accumulate(GradFlow& flow, int i, const Tensor& a, const Tensor& b, F f) {
+  if (!flow.wants(i)) return;
+  Tensor& dx = flow.dx(i);
+  dispatch(a.dtype(), "backward",
+           [&]<class T>() { zip_add<T>(dx, a, b, [&](T u, T v) { return T(f(u, v)); }); });
+}
+
+// Adds to an input that may have been stretched: straight into dx when it was not.
+template <class F>
+void accumulate_broadcast(GradFlow& flow, int i, const Shape& shape, const Tensor& a,
+                          const Tensor& b, F f) {
+  if (!flow.wants(i)) return;
+  if (flow.shape(i) == shape) return accumulate(flow, i, a, b, f);
+  dispatch(a.dtype(), "backward", [&]<class T>() {
+    flow.add(i, zip<T>(shape, a, b, [&](T u, T v) { return T(f(u, v)); }));
+  });
+}
+
+}  // namespace heed::elementwise

@@ -1,0 +1,114 @@
+// The LSTM over a whole sequence as one op; see ops_rnn.cpp for its simpler relatives.
+#include "autograd/ops.h"
+#include "autograd/rnn_walk.h"
+#include "core/vector_math.h"
+
+namespace heed {
+
+struct LstmSequence {
+  static constexpr OpInfo info{
+      .name = "lstm_sequence",
+      .inputs = {"x", "h0", "c0", "w_hh", "b_hh"},
+      .forward =
+          "(a_i, a_f, a_g, a_o) = x[t] + w_hh h[t-1] + b_hh; i, f, o = sigmoid; g = tanh; "
+          "c[t] = f * c[t-1] + i * g; h[t] = o * tanh(c[t])",
+      .backward = {"dx[t] += da; dc += dh o (1 - tanh(c)^2); da_i = dc g i (1 - i), "
+                   "da_f = dc c[t-1] f (1 - f), da_g = dc i (1 - g^2), da_o = dh tanh(c) o (1 - o)",
+                   "dh0 += dh[0]; dh[t-1] = w_hh^T da[t]", "dc0 += dc[0]; dc[t-1] = f dc[t]",
+                   "dw_hh += sum_t da[t] h[t-1]^T", "db_hh += sum_t da[t]"}};
+  rnn::Walk walk;
+  Saved states;  // h, [T + 1, B, H]
+  Saved cells;   // c, [T + 1, B, H]
+  Saved gates;   // [T, B, 5 H]: i, f, g, o, tanh(c)
+  Saved w_hh;
+  void saved(SavedVisitor& see) const {
+    see("states", states), see("cells", cells), see("gates", gates), see("w_hh", w_hh);
+  }
+
+  // One sentence, one step: da (4 n), dc -> f dc, dh -> 0.
+  template <class T>
+  static void cell(int64_t n, const T* gate, const T* before, T* dh, T* dc, T* da) {
+    const T *i = gate, *f = gate + n, *g = gate + 2 * n, *o = gate + 3 * n, *tc = gate + 4 * n;
+    for (int64_t j = 0; j < n; ++j) {
+      const T d = dc[j] + dh[j] * o[j] * (1 - tc[j] * tc[j]);
+      da[j] = d * g[j] * i[j] * (1 - i[j]);
+      da[n + j] = d * before[j] * f[j] * (1 - f[j]);
+      da[2 * n + j] = d * i[j] * (1 - g[j] * g[j]);
+      da[3 * n + j] = dh[j] * tc[j] * o[j] * (1 - o[j]);
+      dc[j] = d * f[j];
+      dh[j] = 0;
+    }
+  }
+
+  void backward(GradFlow& flow) const {
+    const rnn::Walk& w = walk;
+    const int64_t h = w.hidden, count = w.batch * h;
+    const Tensor dy = dense(flow.dy(0));
+    dispatch(dy.dtype(), "lstm_sequence", [&]<class T>() {
+      Tensor dh_now = clone(flow.dy(1)), dc_now = clone(flow.dy(2));
+      Tensor all = rnn::scratch<T>({w.steps, w.batch, 4 * h});
+      T *dh = dh_now.mutable_data<T>(), *dc = dc_now.mutable_data<T>();
+      T* das = all.mutable_data<T>();
+      for (int64_t s = w.steps - 1; s >= 0; --s) {
+        const int64_t t = w.time(s);
+        rnn::add_output_gradient(w, t, dy.data<T>(), dh);
+        T* da = das + s * 4 * count;
+        for (int64_t b = 0; b < w.batch; ++b) {
+          if (w.active(b, t)) {
+            cell(h, gates->data<T>() + (s * w.batch + b) * 5 * h,
+                 cells->data<T>() + s * count + b * h, dh + b * h, dc + b * h, da + b * 4 * h);
+          } else {
+            std::fill_n(da + b * 4 * h, 4 * h, T(0));
+          }
+        }
+        gemm<T>(false, false, w.batch, h, 4 * h, T(1), da, 4 * h, w_hh->data<T>(), h, T(1), dh, h);
+        rnn::add_input_gradient(w, 4, t, da, flow);
+      }
+      rnn::weight_gradients(w, 4, das, states->data<T>(), flow, 3, 4);
+      flow.add(1, dh_now);
+      flow.add(2, dc_now);
+    });
+  }
+};
+
+Recurrence lstm_sequence(const Tensor& x, const Tensor& h0, const Tensor& c0, const Tensor& w_hh,
+                         const Tensor& b_hh, const SequenceOptions& options) {
+  const rnn::Walk w = rnn::check("lstm_sequence", 4, x, h0, w_hh, b_hh, options);
+  require_shape("lstm_sequence", "c0", c0, h0.shape());
+  require_same_dtype("lstm_sequence", h0, c0);
+  const int64_t n = w.hidden, count = w.batch * n;
+  const Tensor in = dense(x);
+  Tensor states = Tensor::empty({w.steps + 1, w.batch, n}, x.dtype());
+  Tensor cells = Tensor::empty({w.steps + 1, w.batch, n}, x.dtype());
+  Tensor gates = Tensor::empty({w.steps, w.batch, 5 * n}, x.dtype());
+  Tensor out[3] = {Tensor::empty({w.batch, w.steps, n}, x.dtype()), {}, {}};
+  dispatch(x.dtype(), "lstm_sequence", [&]<class T>() {
+    T *all = states.mutable_data<T>(), *c = cells.mutable_data<T>(),
+      *kept = gates.mutable_data<T>();
+    rnn::set_first(h0, all);
+    rnn::set_first(c0, c);
+    rnn::run<T>(w, 4, w_hh, b_hh, all, c,
+                [&](int64_t s, int64_t b, const T* g, const T*, T* after) {
+                  const T* xr = in.data<T>() + (b * w.steps + w.time(s)) * 4 * n;
+                  T* gate = kept + (s * w.batch + b) * 5 * n;  // i, f, g, o, tanh(c)
+                  const T* before = c + s * count + b * n;
+                  T* now = c + (s + 1) * count + b * n;
+                  for (int64_t j = 0; j < 4 * n; ++j) gate[j] = xr[j] + g[j];
+                  vsigmoid(2 * n, gate, gate);
+                  vtanh(n, gate + 2 * n, gate + 2 * n);
+                  vsigmoid(n, gate + 3 * n, gate + 3 * n);
+                  for (int64_t j = 0; j < n; ++j)
+                    now[j] = gate[n + j] * before[j] + gate[j] * gate[2 * n + j];
+                  vtanh(n, now, gate + 4 * n);
+                  for (int64_t j = 0; j < n; ++j) after[j] = gate[3 * n + j] * gate[4 * n + j];
+                });
+    rnn::write_outputs(w, all, out[0].mutable_data<T>());
+    out[1] = rnn::last_state<T>(w, states);
+    out[2] = rnn::last_state<T>(w, cells);
+  });
+  const Tensor* const inputs[] = {&x, &h0, &c0, &w_hh, &b_hh};
+  record_all(LstmSequence{w, states, cells, gates, dense(w_hh)}, out, inputs);
+  return {out[0], out[1], out[2]};
+}
+
+}  // namespace heed

@@ -1,0 +1,39 @@
+// What the program says to a person, and where: on standard output, or on standard error when
+// standard output carries results for a program (--json).
+#pragma once
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+
+#include "examples/translate/training.h"
+
+namespace heed::translate {
+
+class Console {
+ public:
+  explicit Console(bool json);
+
+  template <class... Args>
+  void say(fmt::format_string<Args...> text, Args&&... args) {
+    write(fmt::format(text, std::forward<Args>(args)...) + "\n");
+  }
+  void write(std::string_view text);
+  /// One line that replaces the one before, on a terminal only; at most a few times a second.
+  void progress(const TrainingProgress& p);
+  /// The line of a finished epoch.
+  void epoch(const EpochReport& r, int64_t epochs, double seconds_left);
+  bool terminal() const { return terminal_; }
+
+ private:
+  std::FILE* out_;
+  bool terminal_;
+  bool dirty_ = false;  // a progress line is on the screen
+  double last_ = 0;
+};
+
+/// "1:05" or "2:00:30".
+std::string clock_text(double seconds);
+
+}  // namespace heed::translate

@@ -1,0 +1,53 @@
+// Adam, and AdamW with the weight decay outside of the moments. No AMSGrad.
+#pragma once
+#include "optim/optimizer.h"
+
+namespace heed {
+
+struct AdamOptions {
+  double rate = 1e-3;
+  double beta1 = 0.9, beta2 = 0.999;     // in [0, 1)
+  double eps = 1e-8;                     // > 0
+  double weight_decay = 0;               // lambda: L2, added to the gradient
+  std::vector<std::string> frozen = {};  // see Optimizer
+  bool all_used = true;
+};
+
+/// With gradient g, weight w, and t the number of updates of this parameter, this one included:
+///   d = g + lambda w
+///   m = beta1 m + (1 - beta1) d
+///   v = beta2 v + (1 - beta2) d^2
+///   w -= rate * m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
+/// Kingma & Ba 2015 (arXiv:1412.6980), algorithm 1; the L2 term as PyTorch's Adam. State: "m", "v".
+class Adam final : public Optimizer {
+ public:
+  explicit Adam(const Parameters& parameters, const AdamOptions& options = {});
+
+ private:
+  void update(Item& item, const Tensor& gradient) override;
+  AdamOptions options_;
+};
+
+struct AdamWOptions {
+  double rate = 1e-3;
+  double beta1 = 0.9, beta2 = 0.999;
+  double eps = 1e-8;
+  double weight_decay = 1e-2;  // lambda: the share rate * lambda of every weight is taken off
+  std::vector<std::string> frozen = {};  // see Optimizer
+  bool all_used = true;
+};
+
+/// Adam with decoupled weight decay: d = g, and the last line is
+///   w -= rate * m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps) + rate * lambda w
+/// Loshchilov & Hutter 2019 (arXiv:1711.05101), algorithm 2, with the rate in the decay too, as
+/// PyTorch's AdamW. State: "m", "v".
+class AdamW final : public Optimizer {
+ public:
+  explicit AdamW(const Parameters& parameters, const AdamWOptions& options = {});
+
+ private:
+  void update(Item& item, const Tensor& gradient) override;
+  AdamWOptions options_;
+};
+
+}  // namespace heed

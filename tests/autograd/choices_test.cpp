@@ -1,0 +1,102 @@
+// Where an op has to choose: ties, kinks, NaN, and what stays untouched.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "autograd/ops.h"
+
+namespace heed {
+namespace {
+
+using V = std::vector<double>;
+
+V gradient(const Tensor& x, const std::function<Tensor(const Tensor&)>& f) {
+  const Tensor in = leaf(x);
+  Tape tape;
+  const Tensor y = f(in);
+  tape.backward(y, Tensor::full(y.shape(), 1, x.dtype()));
+  return tape.grad(in).to_vector();
+}
+
+TEST(Choices, KinksHaveTheGradientThatIsDocumented) {
+  const Tensor x = Tensor::of({-1, 0, 1});
+  EXPECT_EQ(gradient(x, [](const Tensor& t) { return abs(t); }), (V{-1, 0, 1}));
+  EXPECT_EQ(gradient(x, [](const Tensor& t) { return relu(t); }), (V{0, 0, 1}));
+  EXPECT_EQ(gradient(x, [](const Tensor& t) { return clamp(t, -0.5, 0.5); }), (V{0, 1, 0}));
+  EXPECT_EQ(gradient(x,
+                     [](const Tensor& t) {
+                       return maximum(t, Tensor::of({0, 0, 0}));
+                     }),
+            (V{0, 0.5, 1}));
+}
+
+TEST(Choices, MaxGivesTheGradientToTheFirstLargest) {
+  const Tensor x = Tensor::of({{3, 7, 7}, {7, 2, 7}});
+  EXPECT_EQ(max(x, {1}).to_vector(), (V{7, 7}));
+  EXPECT_EQ(gradient(x, [](const Tensor& t) { return max(t, {1}); }), (V{0, 1, 0, 1, 0, 0}));
+  EXPECT_EQ(gradient(x, [](const Tensor& t) { return max(t); }), (V{0, 1, 0, 0, 0, 0}));
+  EXPECT_EQ(max(Tensor::of({-INFINITY, -INFINITY})).item(), -INFINITY);
+}
+
+TEST(Choices, ANaNIsNotHidden) {
+  EXPECT_TRUE(std::isnan(max(Tensor::of({1, NAN, 3})).item()));
+  EXPECT_TRUE(std::isnan(max(Tensor::of({NAN, 1, 3})).item()));
+  EXPECT_TRUE(std::isnan(maximum(Tensor::of({NAN}), Tensor::of({1})).item()));
+  EXPECT_TRUE(std::isnan(maximum(Tensor::of({1}), Tensor::of({NAN})).item()));
+  EXPECT_TRUE(std::isnan(relu(Tensor::of({NAN})).item()));
+  EXPECT_TRUE(std::isnan(clamp(Tensor::of({NAN}), 0, 1).item()));
+}
+
+TEST(Choices, WhereNeverTouchesWhatItDidNotChoose) {
+  const int64_t bits[] = {1, 0};
+  const Tensor c = Tensor::ids(bits, {2});
+  const Tensor other = Tensor::of({NAN, 5});
+  EXPECT_EQ(where(c, Tensor::of({1, INFINITY}), other).to_vector(), (V{1, 5}));
+  // A NaN cotangent reaches only the side that was chosen.
+  const Tensor a = leaf(Tensor::of({1, 2})), b = leaf(Tensor::of({3, 4}));
+  Tape tape;
+  const Tensor y = where(c, a, b);
+  tape.backward(y, Tensor::of({1, NAN}));
+  EXPECT_EQ(tape.grad(a).to_vector(), (V{1, 0}));
+  EXPECT_EQ(tape.grad(b).at({0}), 0);
+}
+
+TEST(Choices, DropoutDependsOnKeyAndPositionAlone) {
+  const Tensor x = Tensor::full({1000}, 1, f64);
+  const V whole = dropout(x, 0.25, 7).to_vector();
+  const V part = dropout(Tensor::full({10}, 1, f64), 0.25, 7).to_vector();
+  EXPECT_EQ(V(whole.begin(), whole.begin() + 10), part);
+  EXPECT_NE(dropout(x, 0.25, 8).to_vector(), whole);
+  double dropped = 0;
+  for (const double v : whole) {
+    EXPECT_TRUE(v == 0 || std::abs(v - 4.0 / 3) < 1e-15);
+    dropped += v == 0;
+  }
+  EXPECT_NEAR(dropped / 1000, 0.25, 0.05);
+}
+
+TEST(Choices, ViewsShareMemoryAndCopiesDoNot) {
+  const Tensor x = Tensor::of({{1, 2, 3}, {4, 5, 6}});
+  EXPECT_TRUE(slice(x, 1, 1, 3).buffer().same_as(x.buffer()));
+  EXPECT_TRUE(select(x, 0, 1).buffer().same_as(x.buffer()));
+  EXPECT_TRUE(reshape(x, {3, 2}).buffer().same_as(x.buffer()));
+  EXPECT_FALSE(select(x, 1, 1).buffer().same_as(x.buffer()));
+  EXPECT_FALSE(transpose(x).buffer().same_as(x.buffer()));
+  EXPECT_EQ(select(x, 1, 1).to_vector(), (V{2, 5}));
+  EXPECT_EQ(transpose(x).to_vector(), (V{1, 4, 2, 5, 3, 6}));
+}
+
+TEST(Choices, ManyPartsAreOneConcat) {
+  const Tensor x = leaf(Tensor::of({2}));
+  const std::vector<Tensor> parts(70'000, x);
+  Tape tape;
+  try {
+    tape.backward(sum(concat(std::span(parts), 0)));
+    EXPECT_EQ(tape.grad(x).item(), 70'000);
+  } catch (const std::invalid_argument& e) {
+    EXPECT_EQ(std::string(e.what()), "concat: expected at most 65535 inputs on a tape, got 70000");
+  }
+}
+
+}  // namespace
+}  // namespace heed

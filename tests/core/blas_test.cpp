@@ -1,0 +1,121 @@
+// gemm and as_matrix against plain loops.
+#include "core/blas.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "core/rng.h"
+
+namespace heed {
+namespace {
+
+struct Product {
+  bool ta, tb;
+  int64_t m, n, k, extra;  // extra: what every leading dimension has more than it needs
+  double alpha, beta;
+};
+
+template <class T>
+void expect_like_plain_loops(const Product& p, Rng& rng) {
+  const int64_t lda = (p.ta ? p.m : p.k) + p.extra, ldb = (p.tb ? p.k : p.n) + p.extra;
+  const int64_t ldc = p.n + p.extra;
+  const auto random = [&](int64_t count) {
+    std::vector<T> v(static_cast<size_t>(count));
+    for (T& x : v) x = static_cast<T>(rng.normal());
+    return v;
+  };
+  const std::vector<T> a = random((p.ta ? p.k : p.m) * lda), b = random((p.tb ? p.n : p.k) * ldb);
+  std::vector<T> c = random(p.m * ldc);
+  std::vector<T> expected = c;
+  for (int64_t i = 0; i < p.m; ++i)
+    for (int64_t j = 0; j < p.n; ++j) {
+      double sum = 0;
+      for (int64_t l = 0; l < p.k; ++l)
+        sum += static_cast<double>(a[static_cast<size_t>(p.ta ? l * lda + i : i * lda + l)]) *
+               static_cast<double>(b[static_cast<size_t>(p.tb ? j * ldb + l : l * ldb + j)]);
+      T& e = expected[static_cast<size_t>(i * ldc + j)];
+      e = static_cast<T>(p.alpha * sum + p.beta * static_cast<double>(e));
+    }
+  gemm<T>(p.ta, p.tb, p.m, p.n, p.k, static_cast<T>(p.alpha), a.data(), lda, b.data(), ldb,
+          static_cast<T>(p.beta), c.data(), ldc);
+  const double tolerance = std::is_same_v<T, float> ? 1e-4 : 1e-12;
+  for (size_t i = 0; i < c.size(); ++i)  // what lies between the rows is untouched
+    ASSERT_NEAR(static_cast<double>(c[i]), static_cast<double>(expected[i]), tolerance)
+        << fmt::format("ta {} tb {} m {} n {} k {} extra {} at {}", p.ta, p.tb, p.m, p.n, p.k,
+                       p.extra, i);
+}
+
+TEST(Blas, GemmIsTheProductItSays) {
+  Rng rng(1);
+  for (const bool ta : {false, true})
+    for (const bool tb : {false, true})
+      for (const int64_t m : {0, 1, 3, 17})
+        for (const int64_t n : {0, 1, 5, 33})
+          for (const int64_t k : {0, 1, 4, 100})
+            for (const int64_t extra : {0, 3}) {
+              const Product p{ta, tb, m, n, k, extra, 1.5, k % 2 == 0 ? 1.0 : 0.0};
+              expect_like_plain_loops<float>(p, rng);
+              expect_like_plain_loops<double>(p, rng);
+            }
+}
+
+TEST(Blas, BetaZeroOverwritesWhateverWasThere) {
+  const double a = 2, b = 3;
+  for (const int64_t k : {0, 1}) {
+    double c = NAN;
+    gemm<double>(false, false, 1, 1, k, 1.0, &a, 1, &b, 1, 0.0, &c, 1);
+    EXPECT_EQ(c, k == 0 ? 0 : 6);
+  }
+}
+
+TEST(Blas, RunsAtOneThread) {
+  EXPECT_EQ(blas_threads(), 1);
+  EXPECT_FALSE(blas_config().empty());
+  EXPECT_FALSE(blas_core().empty());
+}
+
+Tensor counting(const Shape& shape) {
+  std::vector<double> v(static_cast<size_t>(shape.numel()));
+  for (size_t i = 0; i < v.size(); ++i) v[i] = static_cast<double>(i);
+  return Tensor::from<double>(v, shape);
+}
+
+// The rows of `m` read through its step are the elements of x in order.
+void expect_rows_of(const Tensor& x, bool copied) {
+  const Matrix m = as_matrix(x);
+  EXPECT_EQ(m.keep.buffer().same_as(x.buffer()), !copied) << to_text(x.shape());
+  EXPECT_GE(m.step, m.cols) << to_text(x.shape());
+  std::vector<double> seen;
+  for (int64_t r = 0; r < m.rows; ++r)
+    for (int64_t c = 0; c < m.cols; ++c) seen.push_back(m.data<double>()[r * m.step + c]);
+  EXPECT_EQ(seen, x.to_vector()) << to_text(x.shape());
+}
+
+TEST(Blas, AsMatrixSharesMemoryWhereOneStepReachesEveryRow) {
+  expect_rows_of(counting({3, 4}), false);
+  expect_rows_of(counting({2, 3, 4}), false);
+  expect_rows_of(counting({5}), false);
+  expect_rows_of(counting({}), false);
+  expect_rows_of(counting({2, 1, 4}), false);
+  const Tensor x = counting({2, 3, 8});
+  const Strides s = x.strides();
+  expect_rows_of(x.view({2, 3, 5}, s, 2), false);           // part of every row
+  expect_rows_of(x.view({2, 8}, {24, 1}, 8), false);        // step 1 of [B, T, D]
+  expect_rows_of(x.view({2, 1, 8}, s, 16), false);          // the same with its axis
+  expect_rows_of(x.view({2, 2, 8}, s), true);               // the second sentence does not follow
+  expect_rows_of(x.view({3, 2, 8}, {8, 24, 1}), true);      // time first
+  expect_rows_of(x.view({4, 8}, {0, 1}), true);             // one row, repeated
+  expect_rows_of(x.view({2, 3, 1}, s, 1), false);           // a column
+  expect_rows_of(x.view({2, 3, 1}, {24, 8, 5}, 1), false);  // whose own step is arbitrary
+}
+
+TEST(Blas, AsMatrixOfNothing) {
+  EXPECT_EQ(as_matrix(Tensor::zeros({0, 3})).rows, 0);
+  EXPECT_EQ(as_matrix(Tensor::zeros({2, 0, 3})).rows, 0);
+  EXPECT_EQ(as_matrix(Tensor::zeros({2, 0})).cols, 0);
+}
+
+}  // namespace
+}  // namespace heed

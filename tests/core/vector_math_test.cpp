@@ -1,0 +1,198 @@
+// The f32 functions of core/simd against long double, over their whole range. ctest runs this once
+// for every HEED_SIMD.
+#include "core/vector_math.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "core/rng.h"
+
+namespace heed {
+namespace {
+
+using Function = void (*)(int64_t, const float*, float*);
+using Exact = long double (*)(long double);
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+float one(Function f, float x) {
+  float y = 0;
+  f(1, &x, &y);
+  return y;
+}
+
+// The distance of `got` from `exact` in units of the last place that f32 has there.
+double ulps(float got, long double exact) {
+  const long double magnitude = std::fabs(exact);
+  if (magnitude > static_cast<long double>(std::numeric_limits<float>::max()) * (1 + 0x1p-25L))
+    return std::isinf(got) && (got > 0) == (exact > 0) ? 0 : INFINITY;
+  int exponent = 0;
+  std::frexp(magnitude, &exponent);
+  const long double unit = std::ldexp(1.0L, std::max(exponent - 24, -149));
+  return static_cast<double>(std::fabs(static_cast<long double>(got) - exact) / unit);
+}
+
+struct Worst {
+  double error = 0;
+  float x = 0;
+};
+
+// Every 1499th float of [low, high], both ends included.
+Worst worst_between(Function f, Exact exact, float low, float high) {
+  std::vector<float> x;
+  const auto walk = [&](float from, float to) {  // 0 <= from <= to in magnitude, by bit pattern
+    const auto first = std::bit_cast<uint32_t>(std::fabs(from));
+    const auto last = std::bit_cast<uint32_t>(std::fabs(to));
+    const uint32_t sign = std::signbit(to) ? 0x80000000u : 0u;
+    for (uint32_t bits = first; bits <= last; bits += 1499)
+      x.push_back(std::bit_cast<float>(bits | sign));
+    x.push_back(to);
+  };
+  if (low < 0) walk(high < 0 ? high : -0.0f, low);
+  if (high > 0) walk(low > 0 ? low : 0.0f, high);
+  std::vector<float> y(x.size());
+  f(static_cast<int64_t>(x.size()), x.data(), y.data());
+  Worst worst;
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double error = ulps(y[i], exact(static_cast<long double>(x[i])));
+    if (!(error <= worst.error)) worst = {error, x[i]};
+  }
+  return worst;
+}
+
+long double exact_sigmoid(long double x) {
+  return 1 / (1 + std::exp(-x));
+}
+
+TEST(VectorMath, RunsTheInstructionSetThatWasAskedFor) {
+  const char* asked = std::getenv("HEED_SIMD");
+  const std::string_view most = asked ? asked : "avx512";
+  EXPECT_TRUE(vector_name() == "baseline" || most != "baseline") << vector_name();
+  EXPECT_TRUE(vector_name() != "avx512" || most == "avx512") << vector_name();
+}
+
+TEST(VectorMath, ExpIsWithinTwoUlp) {
+  const Worst w = worst_between(
+      vexp, [](long double x) { return std::exp(x); }, -110, 95);
+  EXPECT_LE(w.error, 2) << vector_name() << " at " << w.x;
+}
+
+TEST(VectorMath, TanhIsWithinThreeUlp) {
+  const Worst w = worst_between(
+      vtanh, [](long double x) { return std::tanh(x); }, -12, 12);
+  EXPECT_LE(w.error, 3) << vector_name() << " at " << w.x;
+}
+
+TEST(VectorMath, SigmoidIsWithinThreeUlp) {
+  // Below -88 it is 0 a little early.
+  const Worst w = worst_between(vsigmoid, exact_sigmoid, -88, 110);
+  EXPECT_LE(w.error, 3) << vector_name() << " at " << w.x;
+  for (float x = -120; x < -88; x += 0.125f) {
+    EXPECT_GE(one(vsigmoid, x), 0);
+    EXPECT_LT(one(vsigmoid, x), 1e-38f);
+  }
+}
+
+TEST(VectorMath, TheEndsOfTheRange) {
+  EXPECT_EQ(one(vexp, -kInf), 0);
+  EXPECT_EQ(one(vexp, kInf), kInf);
+  EXPECT_EQ(one(vexp, 1e4f), kInf);
+  EXPECT_EQ(one(vexp, -1e4f), 0);
+  EXPECT_EQ(one(vexp, 88.8f), kInf);
+  EXPECT_TRUE(std::isfinite(one(vexp, 88.7f)));
+  EXPECT_EQ(one(vexp, -104.5f), 0);
+  EXPECT_GT(one(vexp, -103.0f), 0);  // subnormal
+  EXPECT_EQ(one(vexp, 0.0f), 1);
+  EXPECT_EQ(one(vexp, -0.0f), 1);
+  EXPECT_EQ(one(vexp, 1e-42f), 1);
+  EXPECT_TRUE(std::isnan(one(vexp, kNan)));
+  EXPECT_TRUE(std::isnan(one(vexp, -kNan)));
+
+  EXPECT_EQ(one(vtanh, kInf), 1);
+  EXPECT_EQ(one(vtanh, -kInf), -1);
+  EXPECT_EQ(one(vtanh, 1e4f), 1);
+  EXPECT_EQ(one(vtanh, -1e4f), -1);
+  EXPECT_EQ(one(vtanh, 1e-42f), 1e-42f);
+  EXPECT_EQ(one(vtanh, -1e-42f), -1e-42f);
+  EXPECT_FALSE(std::signbit(one(vtanh, 0.0f)));
+  EXPECT_EQ(one(vtanh, -0.0f), 0);
+  EXPECT_TRUE(std::signbit(one(vtanh, -0.0f)));
+  EXPECT_TRUE(std::isnan(one(vtanh, kNan)));
+
+  EXPECT_EQ(one(vsigmoid, kInf), 1);
+  EXPECT_EQ(one(vsigmoid, -kInf), 0);
+  EXPECT_EQ(one(vsigmoid, 1e4f), 1);
+  EXPECT_EQ(one(vsigmoid, -1e4f), 0);
+  EXPECT_EQ(one(vsigmoid, 0.0f), 0.5f);
+  EXPECT_EQ(one(vsigmoid, -0.0f), 0.5f);
+  EXPECT_TRUE(std::isnan(one(vsigmoid, kNan)));
+}
+
+TEST(VectorMath, AResultDoesNotDependOnItsPlaceInTheArray) {
+  Rng rng(8);
+  for (const Function f : {Function(vexp), Function(vtanh), Function(vsigmoid)}) {
+    std::vector<float> x(67), all(67);
+    for (float& v : x) v = static_cast<float>(3 * rng.normal());
+    f(67, x.data(), all.data());
+    for (size_t i = 0; i < x.size(); ++i)
+      EXPECT_EQ(std::bit_cast<uint32_t>(one(f, x[i])), std::bit_cast<uint32_t>(all[i])) << x[i];
+  }
+}
+
+TEST(VectorMath, ReductionsAgreeWithDoubleAtEveryLength) {
+  Rng rng(9);
+  for (int64_t n = 0; n <= 70; ++n) {
+    const auto size = static_cast<size_t>(n);
+    std::vector<float> x(size), y(size), e(size), z(size);
+    for (float& v : x) v = static_cast<float>(rng.normal());
+    for (float& v : y) v = static_cast<float>(rng.normal());
+    double sum = 0, dot = 0, top = -INFINITY, total = 0;
+    for (size_t i = 0; i < size; ++i) {
+      sum += static_cast<double>(x[i]);
+      dot += static_cast<double>(x[i]) * static_cast<double>(y[i]);
+      top = std::max(top, static_cast<double>(x[i]));
+    }
+    for (const float v : x) total += std::exp(static_cast<double>(v) - top);
+    EXPECT_NEAR(vsum(n, x.data()), sum, 1e-5) << n;
+    EXPECT_NEAR(vdot(n, x.data(), y.data()), dot, 1e-5) << n;
+    float max = 0;
+    EXPECT_NEAR(vexp_sum(n, x.data(), e.data(), &max), total, 1e-5 * (1 + total)) << n;
+    EXPECT_EQ(static_cast<double>(max), top) << n;
+    z = y;
+    vaxpy(n, 0.5f, x.data(), z.data());
+    for (size_t i = 0; i < size; ++i) {
+      EXPECT_NEAR(z[i], y[i] + 0.5f * x[i], 1e-6f) << n;
+      EXPECT_NEAR(e[i], std::exp(x[i] - max), 1e-6f) << n;
+    }
+  }
+}
+
+TEST(VectorMath, ANaNInTheSumIsNotLost) {
+  for (const size_t place : {size_t{0}, size_t{5}, size_t{16}, size_t{20}}) {
+    std::vector<float> x(21, 1.0f), y(21);
+    x[place] = kNan;
+    float max = 0;
+    EXPECT_TRUE(std::isnan(vexp_sum(21, x.data(), y.data(), &max))) << place;
+    std::vector<double> xd(21, 1.0), yd(21);
+    xd[place] = std::nan("");
+    double max_d = 0;
+    EXPECT_TRUE(std::isnan(vexp_sum(21, xd.data(), yd.data(), &max_d))) << place;
+  }
+}
+
+TEST(VectorMath, DoublePrecisionSigmoidIsFiniteAndExactAtTheEnds) {
+  for (const double x : {-1e4, -750.0, -40.0, -1.0, -0.0, 0.0, 1.0, 40.0, 1e4}) {
+    const auto exact = static_cast<double>(exact_sigmoid(static_cast<long double>(x)));
+    EXPECT_NEAR(sigmoid(x), exact, 1e-15 * exact);
+  }
+  EXPECT_EQ(sigmoid(1e4), 1);
+  EXPECT_EQ(sigmoid(-1e4), 0);
+}
+
+}  // namespace
+}  // namespace heed
