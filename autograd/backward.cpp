@@ -2,6 +2,9 @@
 // add to its inputs.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "autograd/tape.h"
 #include "autograd/tape_storage.h"
 #include "core/kernels.h"
@@ -23,11 +26,19 @@ std::string index_text(int64_t flat, const Shape& shape) {
   return "[" + text + "]";
 }
 
+// Flat index of the first NaN, or -1.
+int64_t first_nan(const Tensor& x) {
+  const std::vector<double> v = x.to_vector();
+  const auto at = std::find_if(v.begin(), v.end(), [](double e) { return std::isnan(e); });
+  return at == v.end() ? -1 : at - v.begin();
+}
+
 [[noreturn]] void not_finite(std::string_view what, const OpInfo& info, std::string_view tensor,
                              const Tensor& t, int64_t flat, uint32_t scope) {
   const std::string place = scope_path(scope);
+  const double value = t.to_vector()[static_cast<size_t>(flat)];
   throw NumericError(fmt::format("{} of {} made {} at {} of {} {}{}", what, info.name,
-                                 t.to_vector()[static_cast<size_t>(flat)],
+                                 std::isnan(value) ? std::nan("") : value,
                                  index_text(flat, t.shape()), tensor, to_text(t.shape()),
                                  place.empty() ? "" : " (in " + place + ")"));
 }
@@ -35,9 +46,8 @@ std::string index_text(int64_t flat, const Shape& shape) {
 }  // namespace
 
 void check_forward(const OpInfo& info, std::span<const Tensor> out) {
-  if (info.may_be_infinite) return;
   for (const Tensor& y : out)
-    if (const int64_t at = first_non_finite(y); at >= 0)
+    if (const int64_t at = info.may_be_infinite ? first_nan(y) : first_non_finite(y); at >= 0)
       not_finite("forward", info, "the output", y, at, current_scope());
 }
 
@@ -161,7 +171,7 @@ void BackwardSweep::run(const Node& node) {
       require_use(!saved.changed(),
                   "backward of {}: its saved tensor '{}' {} was changed in place after the forward "
                   "pass; change a clone(x), or change it after backward",
-                  info.name, name, to_text(saved->shape()));
+                  info.name, name, saved->shape());
     }
   } check(*node.table->info);
   const InScope here(node.scope);
@@ -213,7 +223,7 @@ void Tape::backward(const Tensor& loss) {
   require(loss.numel() == 1,
           "backward: expected a loss of one element, got shape {}; reduce it with sum or mean, or "
           "pass a cotangent",
-          to_text(loss.shape()));
+          loss.shape());
   backward(loss, Tensor::full(loss.shape(), 1.0, loss.dtype()));
 }
 

@@ -72,8 +72,7 @@ GradCheckReport gradcheck(const std::function<Tensor()>& f, std::span<const Name
   {
     Tape tape;
     const Tensor y = f();
-    require(y.defined() && y.dtype() == f64, "gradcheck: expected an f64 output, got {}",
-            to_text(y, 0));
+    require(y.defined() && y.dtype() == f64, "gradcheck: expected an f64 output, got {}", y);
     const Tensor c = Tensor::normal(y.shape(), 0, 1, weights, f64);
     cotangent = c.to_vector();
     if (requires_grad(y)) tape.backward(y, c);

@@ -61,7 +61,8 @@ class LeafMap {
 };
 
 /// The gradients of leaves, taken off a tape: what clipping and optimisers work on, and what the
-/// shards of a batch add up.
+/// shards of a batch add up. Entries may share memory with each other and with the tape: replace a
+/// value, do not write into it.
 class Gradients {
  public:
   struct Entry {

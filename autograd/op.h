@@ -24,7 +24,7 @@ struct OpInfo {
   std::string_view forward;                            // "y = exp(x)"
   std::array<std::string_view, kMostInputs> backward;  // per input: "dx += y * dy"
   bool variadic = false;                               // any number of inputs, all like inputs[0]
-  bool may_be_infinite = false;  // -inf is a value of this op (log 0), not an accident
+  bool may_be_infinite = false;  // -inf is a value of this op (log 0), no accident; NaN still is
 };
 
 constexpr bool complete(const OpInfo& info) {

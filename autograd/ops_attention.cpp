@@ -54,7 +54,7 @@ Tensor additive_score(const Tensor& query, const Tensor& keys, const Tensor& v) 
       keys.rank() == 3 && (step || query.rank() == 3) && query.shape()[0] == keys.shape()[0] &&
           query.shape().back() == keys.shape()[2] && v.shape() == Shape{keys.shape()[2]},
       "additive_score: expected query [B, A] or [B, T, A], keys [B, S, A], v [A], got {}, {}, {}",
-      to_text(query.shape()), to_text(keys.shape()), to_text(v.shape()));
+      query.shape(), keys.shape(), v.shape());
   const Tensor q = dense(query), k = dense(keys), w = dense(v);
   const int64_t batch = k.shape()[0], s_max = k.shape()[1], a = k.shape()[2];
   const int64_t t_max = step ? 1 : q.shape()[1];

@@ -27,8 +27,9 @@ struct Maximum {
 };
 
 Tensor maximum(const Tensor& a, const Tensor& b) {
-  return record(Maximum{a, b}, apply("maximum", a, b, [](auto u, auto v) { return u > v ? u : v; }),
-                a, b);
+  return record(Maximum{a, b},
+                apply("maximum", a, b, [](auto u, auto v) { return u > v || u != u ? u : v; }), a,
+                b);
 }
 
 struct Where {
@@ -49,7 +50,7 @@ struct Where {
 
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   require(condition.defined() && condition.dtype() == i64,
-          "where: expected an i64 condition (0: take b), got {}", to_text(condition, 0));
+          "where: expected an i64 condition (0: take b), got {}", condition);
   const Shape shape =
       broadcast_shape("where", elementwise::binary_shape("where", a, b), condition.shape());
   const Tensor c = cast(condition, a.dtype());

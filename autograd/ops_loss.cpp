@@ -65,8 +65,8 @@ void check_targets(const Tensor& logits, const Tensor& targets, const CrossEntro
           name_of(targets.dtype()));
   require(logits.rank() >= 1 && targets.shape() == logits.shape().without(logits.rank() - 1),
           "cross_entropy: expected targets {} for logits {}, got {}",
-          logits.rank() >= 1 ? to_text(logits.shape().without(logits.rank() - 1)) : "?",
-          to_text(logits.shape()), to_text(targets.shape()));
+          logits.rank() >= 1 ? logits.shape().without(logits.rank() - 1) : Shape{}, logits.shape(),
+          targets.shape());
   require(o.label_smoothing >= 0 && o.label_smoothing < 1,
           "cross_entropy: expected label smoothing in [0, 1), got {}", o.label_smoothing);
   const int64_t v = logits.shape().back();

@@ -70,14 +70,14 @@ Tensor product(std::string_view op, bool ta, const Tensor& a, bool tb, const Ten
   require_defined(op, "b", b);
   require_same_dtype(op, a, b);
   require(a.rank() >= 2 && b.rank() >= 2, "{}: expected at least two axes each, got {} and {}", op,
-          to_text(a.shape()), to_text(b.shape()));
+          a.shape(), b.shape());
   const int64_t m = a.shape().back(ta ? 0 : 1), ka = a.shape().back(ta ? 1 : 0);
   const int64_t n = b.shape().back(tb ? 1 : 0), kb = b.shape().back(tb ? 0 : 1);
-  require(ka == kb, "{}: inner sizes differ: {} against {} in {} and {}", op, ka, kb,
-          to_text(a.shape()), to_text(b.shape()));
+  require(ka == kb, "{}: inner sizes differ: {} against {} in {} and {}", op, ka, kb, a.shape(),
+          b.shape());
   require(b.rank() == 2 || leading(a.shape()) == leading(b.shape()),
-          "{}: expected equal batch axes, or b with two axes; got {} and {}", op,
-          to_text(a.shape()), to_text(b.shape()));
+          "{}: expected equal batch axes, or b with two axes; got {} and {}", op, a.shape(),
+          b.shape());
   const Shape shape = a.shape().with(a.rank() - 2, m).with(a.rank() - 1, n);
   Tensor c = Tensor::zeros(shape, a.dtype());
   product_into(c, ta, a, tb, b);
@@ -160,10 +160,10 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   require_defined("linear", "x", x);
   require_defined("linear", "weight", weight);
   require_same_dtype("linear", x, weight);
-  require(weight.rank() == 2, "linear: expected weight [out, in], got {}", to_text(weight.shape()));
+  require(weight.rank() == 2, "linear: expected weight [out, in], got {}", weight.shape());
   require(x.rank() >= 1 && x.shape().back() == weight.shape()[1],
-          "linear: expected x [..., {}] for weight {}, got {}", weight.shape()[1],
-          to_text(weight.shape()), to_text(x.shape()));
+          "linear: expected x [..., {}] for weight {}, got {}", weight.shape()[1], weight.shape(),
+          x.shape());
   const int64_t out = weight.shape()[0];
   Tensor y = Tensor::zeros(x.shape().with(x.rank() - 1, out), x.dtype());
   if (bias.defined()) {

@@ -32,7 +32,7 @@ struct Embedding_ {
 Tensor embedding(const Tensor& weight, const Tensor& ids_in) {
   require_defined("embedding", "weight", weight);
   require_defined("embedding", "ids", ids_in);
-  require(weight.rank() == 2, "embedding: expected weight [V, E], got {}", to_text(weight.shape()));
+  require(weight.rank() == 2, "embedding: expected weight [V, E], got {}", weight.shape());
   require(ids_in.dtype() == i64, "embedding: expected i64 ids, got {}", name_of(ids_in.dtype()));
   const Tensor ids = dense(ids_in), w = dense(weight);
   const int64_t v = w.shape()[0], e = w.shape()[1];
@@ -43,7 +43,7 @@ Tensor embedding(const Tensor& weight, const Tensor& ids_in) {
       const int64_t id = ids.data<int64_t>()[i];
       require(0 <= id && id < v,
               "embedding: expected ids in [0, {}) for weight {}, got {} at position {} of ids {}",
-              v, to_text(w.shape()), id, i, to_text(ids.shape()));
+              v, w.shape(), id, i, ids.shape());
       std::memcpy(out + i * e, w.data<T>() + id * e, static_cast<size_t>(e) * sizeof(T));
     }
   });
@@ -136,7 +136,7 @@ struct LayerNorm_ {
 Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, double eps) {
   require_defined("layer_norm", "x", x);
   require(x.rank() >= 1 && x.shape().back() > 0,
-          "layer_norm: expected a last axis with elements, got {}", to_text(x.shape()));
+          "layer_norm: expected a last axis with elements, got {}", x.shape());
   const int64_t d = x.shape().back(), rows = x.numel() / d;
   require_shape("layer_norm", "gain", gain, {d});
   require_shape("layer_norm", "bias", bias, {d});

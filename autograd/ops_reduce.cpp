@@ -77,7 +77,7 @@ struct Mean {
 
 Tensor mean(const Tensor& x, std::vector<int> axes, bool keep) {
   const Reduced r("mean", x, std::move(axes));
-  require(r.count > 0, "mean: expected something to average, got {}", to_text(x.shape()));
+  require(r.count > 0, "mean: expected something to average, got {}", x.shape());
   Tensor y = Tensor::zeros(r.kept, x.dtype());
   add_into(y, x);
   scale_in_place(y, 1.0 / static_cast<double>(r.count));
@@ -103,8 +103,7 @@ struct Max {
 
 Tensor max(const Tensor& x, std::vector<int> axes, bool keep) {
   const Reduced r("max", x, std::move(axes));
-  require(r.count > 0, "max: expected at least one element to choose from, got {}",
-          to_text(x.shape()));
+  require(r.count > 0, "max: expected at least one element to choose from, got {}", x.shape());
   Tensor y = Tensor::full(r.kept, -std::numeric_limits<double>::infinity(), x.dtype());
   Tensor at = Tensor::full(r.kept, -1, i64);
   const Strides sy = broadcast_strides(y, x.shape());
@@ -152,7 +151,7 @@ struct LogSumExp {
 Tensor logsumexp(const Tensor& x) {
   require_defined("logsumexp", "x", x);
   require(x.rank() >= 1 && x.shape().back() > 0,
-          "logsumexp: expected a last axis with elements, got {}", to_text(x.shape()));
+          "logsumexp: expected a last axis with elements, got {}", x.shape());
   const Tensor in = dense(x);
   const int64_t n = x.shape().back();
   Tensor y = Tensor::empty(x.shape().without(x.rank() - 1), x.dtype());

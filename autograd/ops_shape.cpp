@@ -74,15 +74,14 @@ Tensor permute(const Tensor& x, std::vector<int> order) {
   bool each_once = static_cast<int>(order.size()) == x.rank();
   for (size_t i = 0; each_once && i < sorted.size(); ++i)
     each_once = sorted[i] == static_cast<int>(i);
-  require(each_once, "permute: expected each of the {} axes of {} once", x.rank(),
-          to_text(x.shape()));
+  require(each_once, "permute: expected each of the {} axes of {} once", x.rank(), x.shape());
   const Tensor y = reorder(x, order);
   return record(Permute{std::move(order)}, y, x);
 }
 
 Tensor transpose(const Tensor& x) {
   require_defined("transpose", "x", x);
-  require(x.rank() >= 2, "transpose: expected at least two axes, got {}", to_text(x.shape()));
+  require(x.rank() >= 2, "transpose: expected at least two axes, got {}", x.shape());
   std::vector<int> order(static_cast<size_t>(x.rank()));
   std::iota(order.begin(), order.end(), 0);
   std::swap(order[order.size() - 1], order[order.size() - 2]);
@@ -117,8 +116,8 @@ Tensor reshape(const Tensor& x, std::vector<int64_t> sizes) {
   }
   if (open != sizes.end()) *open = known == 0 ? 0 : x.numel() / known;
   const Shape shape{std::span<const int64_t>(sizes)};
-  require(shape.numel() == x.numel(), "reshape: {} has {} elements, {} would have {}",
-          to_text(x.shape()), x.numel(), to_text(shape), shape.numel());
+  require(shape.numel() == x.numel(), "reshape: {} has {} elements, {} would have {}", x.shape(),
+          x.numel(), shape, shape.numel());
   return record(Reshape{x.shape()}, dense(x).view(shape, dense_strides(shape)), x);
 }
 
@@ -143,7 +142,7 @@ Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end) {
   axis = wrap_axis("slice", axis, x.rank());
   require(0 <= begin && begin <= end && end <= x.shape()[axis],
           "slice: expected 0 <= begin <= end <= {} on axis {} of {}, got [{}, {})", x.shape()[axis],
-          axis, to_text(x.shape()), begin, end);
+          axis, x.shape(), begin, end);
   return record(Slice{axis, begin, end}, part_of(x, axis, begin, end), x);
 }
 
@@ -153,7 +152,7 @@ std::vector<Tensor> split(const Tensor& x, int axis, int64_t parts) {
   const int64_t size = x.shape()[axis];
   require(parts >= 1 && size % parts == 0,
           "split: expected a number of parts that divides {}, axis {} of {}, got {}", size, axis,
-          to_text(x.shape()), parts);
+          x.shape(), parts);
   std::vector<Tensor> all;
   for (int64_t p = 0; p < parts; ++p)
     all.push_back(slice(x, axis, p * size / parts, (p + 1) * size / parts));
@@ -179,7 +178,7 @@ Tensor select(const Tensor& x, int axis, int64_t index) {
   axis = wrap_axis("select", axis, x.rank());
   require(0 <= index && index < x.shape()[axis],
           "select: expected an index in [0, {}) on axis {} of {}, got {}", x.shape()[axis], axis,
-          to_text(x.shape()), index);
+          x.shape(), index);
   Tensor y = drop_axis(part_of(x, axis, index, index + 1), axis);
   // Without the innermost axis what remains has none that is contiguous: take a copy.
   if (axis == x.rank() - 1) y = clone(y);
@@ -217,7 +216,7 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
     require_same_dtype("concat", first, p);
     require(p.rank() == first.rank() && p.shape().with(axis, 0) == first.shape().with(axis, 0),
             "concat: expected shapes that agree but for axis {}, got {} and {}", axis,
-            to_text(first.shape()), to_text(p.shape()));
+            first.shape(), p.shape());
     op.sizes.push_back(p.shape()[axis]);
     total += p.shape()[axis];
   }
@@ -240,7 +239,7 @@ Tensor stack(std::span<const Tensor> parts, int axis) {
   for (const Tensor& p : parts) {
     require_defined("stack", "a part", p);
     require(p.shape() == parts[0].shape(), "stack: expected equal shapes, got {} and {}",
-            to_text(parts[0].shape()), to_text(p.shape()));
+            parts[0].shape(), p.shape());
     const int at = wrap_axis("stack", axis, p.rank() + 1);
     const Shape shape = p.shape().inserted(at, 1);
     with_axis.push_back(reshape(p, {shape.sizes().begin(), shape.sizes().end()}));

@@ -34,7 +34,10 @@ inline Walk check(std::string_view op, int64_t gates, const Tensor& x, const Ten
   require_shape(op, "w_hh", w_hh, {gates * hidden, hidden});
   require_same_dtype(op, x, h0);
   require_same_dtype(op, x, w_hh);
-  if (b_hh.defined()) require_shape(op, "b_hh", b_hh, {gates * hidden});
+  if (b_hh.defined()) {
+    require_shape(op, "b_hh", b_hh, {gates * hidden});
+    require_same_dtype(op, x, b_hh);
+  }
   const Mask mask = o.lengths.empty() ? Mask{} : Mask::lengths(o.lengths);
   return {batch, x.shape()[1], hidden, o.reverse, mask.lengths_of(op, batch, x.shape()[1])};
 }

@@ -14,6 +14,7 @@ namespace heed {
 namespace {
 
 thread_local Tape* active_tape = nullptr;
+thread_local int tapes_alive = 0;  // on this thread; one beneath a NoTape is nobody's `outer_`
 thread_local uint64_t nodes_recorded = 0;
 
 // Storage of tapes that are gone, ready for the next one: a step after the first allocates nothing.
@@ -58,6 +59,7 @@ uint64_t Tape::recorded() {
 }
 
 Tape::Tape() : outer_(std::exchange(active_tape, this)), serial_(next_serial()) {
+  ++tapes_alive;
   if (spare.empty()) {
     store_ = std::make_unique<TapeStorage>();
   } else {
@@ -68,6 +70,7 @@ Tape::Tape() : outer_(std::exchange(active_tape, this)), serial_(next_serial()) 
 
 Tape::~Tape() {
   clear();
+  --tapes_alive;
   active_tape = outer_;
   if (spare.size() < 4) spare.push_back(std::move(store_));
 }
@@ -76,7 +79,7 @@ void Tape::clear() {
   store_->clear();
   serial_ = next_serial();
   walked_ = false;
-  if (!outer_) forget_scopes();
+  if (tapes_alive == 1) forget_scopes();
 }
 
 NoTape::NoTape() : outer_(std::exchange(active_tape, nullptr)) {}
@@ -89,6 +92,8 @@ void* Tape::allocate(size_t bytes, size_t align) {
 }
 
 bool Tape::wanted(const OpInfo& info, std::span<const Tensor* const> in) const {
+  require(in.size() <= UINT16_MAX, "{}: expected at most {} inputs on a tape, got {}", info.name,
+          UINT16_MAX, in.size());
   bool any = false;
   for (size_t i = 0; i < in.size(); ++i) {
     const uint32_t tape = in[i]->ref().tape;
@@ -96,7 +101,7 @@ bool Tape::wanted(const OpInfo& info, std::span<const Tensor* const> in) const {
     require_use(tape == serial_ || tape == TapeRef::kLeaf,
                 "{}: input {} ({}) is stale: it was computed under another tape, or one that was "
                 "cleared; carry its value with detach(x)",
-                info.name, info.inputs[info.variadic ? 0 : i], to_text(in[i]->shape()));
+                info.name, info.inputs[info.variadic ? 0 : i], in[i]->shape());
     any = true;
   }
   return any;
@@ -162,8 +167,7 @@ std::string Tape::name_of(int32_t slot) const {
 
 const Tensor& Tape::keep_grad(const Tensor& x) {
   const int32_t slot = is_leaf(x) ? slot_for_input(x) : slot_of(x);
-  require_use(slot >= 0, "keep_grad: this tensor {} was not computed under this tape",
-              to_text(x.shape()));
+  require_use(slot >= 0, "keep_grad: this tensor {} was not computed under this tape", x.shape());
   store_->slots[static_cast<size_t>(slot)].keep = true;
   return x;
 }
@@ -173,17 +177,17 @@ Tensor Tape::grad(const Tensor& x) const {
   require_use(slot >= 0,
               "grad: this tensor {} is not on this tape: it is a constant, was computed elsewhere, "
               "or was never used; make it a leaf(x) and use it while the tape is active",
-              to_text(x.shape()));
+              x.shape());
   const Slot& s = store_->slots[static_cast<size_t>(slot)];
   require_use(walked_, "grad: call backward(loss) first");
   require_use(s.leaf >= 0 || s.keep,
               "grad: the gradient of this intermediate tensor {} was not kept; call "
               "tape.keep_grad(x) before backward",
-              to_text(x.shape()));
+              x.shape());
   require_use(static_cast<bool>(s.grad),
               "grad: no gradient reached this tensor {}: the loss does not depend on it (this is "
               "not the same as a gradient of zero)",
-              to_text(x.shape()));
+              x.shape());
   return Tensor::wrap(s.grad, s.shape, s.dtype);
 }
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/blas_core.h"
+
 #if defined(OPENBLAS_VERSION) || defined(OPENBLAS_CONST)
 #define HEED_OPENBLAS 1
 #endif
@@ -11,11 +13,13 @@
 namespace heed {
 namespace {
 
-// BLAS threads slow small products down and would fight the shards: one thread, set before use.
+// BLAS threads slow small products down and would fight the shards: one thread, set before use; and
+// the kernels that fit the CPU.
 void prepare() {
 #ifdef HEED_OPENBLAS
   static const bool done = [] {
     openblas_set_num_threads(1);
+    choose_blas_core();
     return true;
   }();
   (void)done;

@@ -1,5 +1,5 @@
-// Matrix products through cblas, on tensors whose outer axes may be strided. The only file besides
-// version.cpp that knows there is a BLAS. It runs at one thread: parallelism is across shards of
+// Matrix products through cblas, on tensors whose outer axes may be strided. Only this file and
+// blas_core.cpp know that there is a BLAS. It runs at one thread: parallelism is across shards of
 // the batch (docs/design.md).
 #pragma once
 #include <string>

@@ -21,7 +21,7 @@ Mask Mask::keep(std::vector<uint8_t> keep) {
 
 Mask Mask::keep(std::vector<uint8_t> keep, const Shape& shape) {
   require(static_cast<int64_t>(keep.size()) == shape.numel() && shape.rank() >= 1,
-          "Mask::keep: expected {} values for shape {}, got {}", shape.numel(), to_text(shape),
+          "Mask::keep: expected {} values for shape {}, got {}", shape.numel(), shape,
           keep.size());
   Mask m;
   m.keep_ = std::make_shared<const std::vector<uint8_t>>(std::move(keep));
@@ -53,8 +53,8 @@ Mask Mask::operator&(const Mask& o) const {
   if (o.keep_) {
     if (m.keep_) {
       require(m.keep_shape_ == o.keep_shape_,
-              "Mask &: expected keep masks of one shape, got {}, {}", to_text(m.keep_shape_),
-              to_text(o.keep_shape_));
+              "Mask &: expected keep masks of one shape, got {}, {}", m.keep_shape_,
+              o.keep_shape_);
       auto both = *m.keep_;
       for (size_t i = 0; i < both.size(); ++i) both[i] = both[i] != 0 && (*o.keep_)[i] != 0;
       m.keep_ = std::make_shared<const std::vector<uint8_t>>(std::move(both));
@@ -88,18 +88,18 @@ void Mask::check(std::string_view op, const Shape& shape) const {
   const int64_t n = shape.back();
   if (lengths_) {
     require(shape.rank() >= 2, "{}: Mask::lengths needs [batch, ..., n], got {}", op,
-            to_text(shape));
+            shape);
     (void)Mask::lengths(*lengths_).lengths_of(op, shape[0], n);
   }
   if (causal_)
     require(shape.rank() >= 2, "{}: Mask::causal needs [..., target, source], got {}", op,
-            to_text(shape));
+            shape);
   if (keep_) {
     const Shape& k = keep_shape_;
     const bool fits = k == shape || (k.rank() == 1 && k[0] == n) ||
                       (k.rank() == 2 && shape.rank() >= 2 && k[0] == shape[0] && k[1] == n);
     require(fits, "{}: expected a keep mask of shape [{}], [batch, {}] or {}, got {}", op, n, n,
-            to_text(shape), to_text(k));
+            shape, k);
   }
 }
 

@@ -71,7 +71,7 @@ Shape broadcast_shape(std::string_view op, const Shape& a, const Shape& b) {
     const int64_t na = k < a.rank() ? a.back(k) : 1, nb = k < b.rank() ? b.back(k) : 1;
     require(na == nb || na == 1 || nb == 1,
             "{}: expected shapes that broadcast, got {} and {}: axis {} is {} against {}", op,
-            to_text(a), to_text(b), -1 - k, na, nb);
+            a, b, -1 - k, na, nb);
     sizes[static_cast<size_t>(rank - 1 - k)] = na == 1 ? nb : na;
   }
   return Shape(std::span<const int64_t>(sizes.data(), static_cast<size_t>(rank)));

@@ -1,5 +1,7 @@
 // Shapes and their arithmetic: plain values, no heap.
 #pragma once
+#include <fmt/format.h>
+
 #include <array>
 #include <cstdint>
 #include <initializer_list>
@@ -64,3 +66,12 @@ int wrap_axis(std::string_view op, int axis, int rank);
 Shape broadcast_shape(std::string_view op, const Shape& a, const Shape& b);
 
 }  // namespace heed
+
+/// So that an error text costs nothing until it is needed: "{}" with a Shape.
+template <>
+struct fmt::formatter<heed::Shape> : fmt::formatter<std::string> {
+  template <class Context>
+  auto format(const heed::Shape& s, Context& context) const {
+    return fmt::formatter<std::string>::format(heed::to_text(s), context);
+  }
+};

@@ -91,7 +91,7 @@ Tensor Tensor::scalar(double value, DType dtype) {
 template <class T>
 Tensor Tensor::from(std::span<const T> values, const Shape& shape) {
   require(static_cast<int64_t>(values.size()) == shape.numel(),
-          "Tensor::from: expected {} numbers for shape {}, got {}", shape.numel(), to_text(shape),
+          "Tensor::from: expected {} numbers for shape {}, got {}", shape.numel(), shape,
           values.size());
   Tensor t = empty(shape, dtype_of<T>);
   std::copy(values.begin(), values.end(), t.mutable_data<T>());
@@ -134,19 +134,19 @@ void Tensor::wrong_type(DType wanted) const {
 
 double Tensor::item() const {
   require_defined("item", "the tensor", *this);
-  require(numel() == 1, "item: expected one element, got shape {}", to_text(shape_));
+  require(numel() == 1, "item: expected one element, got shape {}", shape_);
   return to_vector()[0];
 }
 
 double Tensor::at(std::initializer_list<int64_t> index) const {
   require_defined("at", "the tensor", *this);
   require(static_cast<int>(index.size()) == rank(), "at: expected {} indices for shape {}, got {}",
-          rank(), to_text(shape_), index.size());
+          rank(), shape_, index.size());
   int64_t offset = 0;
   int a = 0;
   for (const int64_t i : index) {
     require(i >= 0 && i < shape_[a], "at: expected index {} of shape {} in [0, {}), got {}", a,
-            to_text(shape_), shape_[a], i);
+            shape_, shape_[a], i);
     offset += i * stride(a++);
   }
   if (dtype_ == f32) return static_cast<double>(data<float>()[offset]);
@@ -203,7 +203,9 @@ Tensor cast(const Tensor& x, DType dtype) {
 
 std::string to_text(const Tensor& x, int64_t most) {
   if (!x.defined()) return "tensor (none)";
-  std::string text = fmt::format("tensor {} {} {{", name_of(x.dtype()), to_text(x.shape()));
+  std::string text = fmt::format("tensor {} {}", name_of(x.dtype()), to_text(x.shape()));
+  if (most == 0) return text;
+  text += " {";
   const auto v = x.to_vector();
   const int64_t row = x.rank() == 0 ? 1 : std::max<int64_t>(1, x.shape().back());
   for (int64_t i = 0; i < std::min<int64_t>(most, x.numel()); ++i) {
@@ -216,13 +218,13 @@ std::string to_text(const Tensor& x, int64_t most) {
 void require_shape(std::string_view op, std::string_view name, const Tensor& x,
                    const Shape& expected) {
   require_defined(op, name, x);
-  require(x.shape() == expected, "{}: expected {} of shape {}, got {}", op, name, to_text(expected),
-          to_text(x.shape()));
+  require(x.shape() == expected, "{}: expected {} of shape {}, got {}", op, name, expected,
+          x.shape());
 }
 
 void require_same_dtype(std::string_view op, const Tensor& a, const Tensor& b) {
   require(a.dtype() == b.dtype(), "{}: expected one dtype, got {} {} and {} {}", op,
-          name_of(a.dtype()), to_text(a.shape()), name_of(b.dtype()), to_text(b.shape()));
+          name_of(a.dtype()), a.shape(), name_of(b.dtype()), b.shape());
 }
 
 void require_defined(std::string_view op, std::string_view name, const Tensor& x) {

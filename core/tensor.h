@@ -119,7 +119,7 @@ Tensor clone(const Tensor& x);
 /// The same numbers in another dtype (a copy; `x` itself when it has that dtype).
 Tensor cast(const Tensor& x, DType dtype);
 
-/// "tensor f32 [2, 3] {1, 2, 3; 4, 5, 6}", at most `most` numbers.
+/// "tensor f32 [2, 3] {1, 2, 3; 4, 5, 6}", at most `most` numbers; with 0, "tensor f32 [2, 3]".
 std::string to_text(const Tensor& x, int64_t most = 32);
 
 /// Throws std::invalid_argument "op: expected name of shape [..], got [..]" unless it fits.
@@ -131,3 +131,12 @@ void require_same_dtype(std::string_view op, const Tensor& a, const Tensor& b);
 void require_defined(std::string_view op, std::string_view name, const Tensor& x);
 
 }  // namespace heed
+
+/// dtype and shape, for error texts: "{}" with a Tensor.
+template <>
+struct fmt::formatter<heed::Tensor> : fmt::formatter<std::string> {
+  template <class Context>
+  auto format(const heed::Tensor& x, Context& context) const {
+    return fmt::formatter<std::string>::format(heed::to_text(x, 0), context);
+  }
+};

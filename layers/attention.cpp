@@ -71,12 +71,12 @@ Attention::Attention(const AttentionOptions& o, Rng& rng) : options(o) {
 
 Memory Attention::memory(const Tensor& keys, const Mask& mask, const Tensor& values) const {
   require(keys.defined() && keys.rank() == 3 && keys.shape()[2] == options.key,
-          "attention: expected keys [B, S, {}], got {}", options.key, to_text(keys, 0));
+          "attention: expected keys [B, S, {}], got {}", options.key, keys);
   const Tensor& held = values.defined() ? values : keys;
   require(
       held.rank() == 3 && held.shape()[0] == keys.shape()[0] && held.shape()[1] == keys.shape()[1],
       "attention: expected values [{}, {}, V] for keys {}, got {}", keys.shape()[0],
-      keys.shape()[1], to_text(keys.shape()), to_text(held.shape()));
+      keys.shape()[1], keys.shape(), held.shape());
   mask.check("attention", {keys.shape()[0], keys.shape()[1]});
   const Scope scope("attention");
   switch (options.score) {
@@ -92,10 +92,10 @@ Memory Attention::memory(const Tensor& keys, const Mask& mask, const Tensor& val
 Tensor Attention::scores(const Tensor& q, const Memory& m) const {
   require(q.defined() && (q.rank() == 2 || q.rank() == 3) && q.shape().back() == options.query,
           "attention: expected a query [B, {}] or [B, T, {}], got {}", options.query, options.query,
-          to_text(q, 0));
+          q);
   require(q.shape()[0] == m.projected.shape()[0],
           "attention: expected a query for each of the {} memories, got {}", m.projected.shape()[0],
-          to_text(q.shape()));
+          q.shape());
   switch (options.score) {
     case Score::additive:
       return options.fused ? additive_score(query(q), m.projected, v)

@@ -8,7 +8,7 @@ namespace heed::init {
 namespace {
 
 void require_matrix(std::string_view name, const Shape& s) {
-  require(s.rank() == 2, "init::{}: expected a shape [out, in], got {}", name, to_text(s));
+  require(s.rank() == 2, "init::{}: expected a shape [out, in], got {}", name, s);
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ Tensor run_stack(const RecurrentStack& stack, std::string_view name, const Tenso
   const RecurrentOptions& o = stack.options;
   require_defined(name, "x", x);
   require(x.rank() == 3 && x.shape()[2] == o.input, "{}: expected x [B, T, {}], got {}", name,
-          o.input, to_text(x.shape()));
+          o.input, x.shape());
   const auto lengths = mask.lengths_of(name, x.shape()[0], x.shape()[1]);
   const Dropout between{o.dropout};
   Tensor y = x;

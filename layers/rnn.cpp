@@ -26,7 +26,7 @@ RnnOutput Rnn::operator()(const Tensor& x, const Mask& lengths, const RnnState& 
 RnnState Rnn::step(const Tensor& x, const RnnState& state) const {
   require(!stack.options.bidirectional, "Rnn::step: a bidirectional layer needs whole sequences");
   require(x.defined() && x.rank() == 2, "Rnn::step: expected x [B, {}], got {}",
-          stack.options.input, to_text(x, 0));
+          stack.options.input, x);
   return (*this)(reshape(x, {x.shape()[0], 1, x.shape()[1]}), {}, state).state;
 }
 

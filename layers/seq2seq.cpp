@@ -44,8 +44,8 @@ Seq2Seq::Seq2Seq(const Seq2SeqOptions& o, Rng& rng) : options(o), dropout{o.drop
   require(o.dropout >= 0 && o.dropout < 1, "seq2seq: expected dropout in [0, 1), got {}",
           o.dropout);
   const int64_t h = o.decoder_hidden, context = 2 * o.encoder_hidden;
-  source = Embedding({.count = o.source_vocabulary, .size = o.embedding}, rng);
-  target = Embedding({.count = o.target_vocabulary, .size = o.embedding}, rng);
+  source = Embedding({.count = o.source_vocabulary, .size = o.embedding, .deviation = 0.1}, rng);
+  target = Embedding({.count = o.target_vocabulary, .size = o.embedding, .deviation = 0.1}, rng);
   encoder = Gru({.input = o.embedding, .hidden = o.encoder_hidden, .bidirectional = true}, rng);
   bridge = Linear({.in = context, .out = h}, rng);
   if (o.attention)
@@ -55,7 +55,13 @@ Seq2Seq::Seq2Seq(const Seq2SeqOptions& o, Rng& rng) : options(o), dropout{o.drop
   cell.weight_hh = init::fan({3 * h, h}, h, rng);
   cell.bias_ih = init::fan({3 * h}, h, rng);
   cell.bias_hh = init::fan({3 * h}, h, rng);
-  output = Linear({.in = h + context + o.embedding, .out = o.target_vocabulary}, rng);
+  const int64_t read = h + context + o.embedding;
+  require(!o.tied || o.readout == o.embedding,
+          "seq2seq: a tied output needs a readout as wide as the embedding, {}, got {}",
+          o.embedding, o.readout);
+  if (o.readout > 0) readout = Linear({.in = read, .out = o.readout}, rng);
+  output = Linear({.in = o.readout > 0 ? o.readout : read, .out = o.target_vocabulary}, rng);
+  if (o.tied) output.weight = {};
 }
 
 void Seq2Seq::visit(Visitor& see) {
@@ -68,13 +74,19 @@ void Seq2Seq::visit(Visitor& see) {
   see("decoder.weight_hh", cell.weight_hh);
   see("decoder.bias_ih", cell.bias_ih);
   see("decoder.bias_hh", cell.bias_hh);
+  if (options.readout > 0) see("readout", readout);
   see("output", output);
+}
+
+Tensor Seq2Seq::logits(const Tensor& read) const {
+  const Scope scope("output");
+  const Tensor t = options.readout > 0 ? tanh(readout(read)) : read;
+  return linear(t, options.tied ? target.weight : output.weight, output.bias);
 }
 
 Encoded Seq2Seq::encode(const Tensor& ids, const std::vector<int64_t>& lengths, Rng* rng) const {
   const Scope scope("encoder");
-  require(ids.defined() && ids.rank() == 2, "seq2seq: expected source ids [B, S], got {}",
-          to_text(ids, 0));
+  require(ids.defined() && ids.rank() == 2, "seq2seq: expected source ids [B, S], got {}", ids);
   const Mask mask = Mask::lengths(lengths);
   const auto [h, state] = encoder(dropout(source(ids), rng), mask);
   Encoded e;
@@ -90,7 +102,7 @@ DecoderStep Seq2Seq::step(const Tensor& ids, const Tensor& state, const Encoded&
   const Attended a = options.attention ? attention(state, e.memory) : Attended{e.summary, {}};
   const Tensor gates = linear(concat({y, a.context}, 1), cell.weight_ih, cell.bias_ih);
   const Tensor s = gru_step(gates, state, cell);
-  return {s, output(concat({s, a.context, y}, 1)), a.weights};
+  return {s, logits(concat({s, a.context, y}, 1)), a.weights};
 }
 
 Seq2SeqOutput Seq2Seq::operator()(const Seq2SeqBatch& batch, const Forcing& forcing,
@@ -99,12 +111,12 @@ Seq2SeqOutput Seq2Seq::operator()(const Seq2SeqBatch& batch, const Forcing& forc
           "seq2seq: expected a teacher-forcing ratio in [0, 1], got {}", forcing.ratio);
   require(forcing.ratio == 1 || forcing.rng,
           "seq2seq: a teacher-forcing ratio below 1 needs a generator for its coins");
+  const Encoded e = encode(batch.source, batch.source_lengths, rng);
   require(batch.target_in.defined() && batch.target_in.rank() == 2 &&
               batch.target_in.shape()[0] == batch.source.shape()[0] &&
               batch.target_in.shape()[1] > 0,
           "seq2seq: expected target ids [{}, T >= 1], got {}", batch.source.shape()[0],
-          to_text(batch.target_in, 0));
-  const Encoded e = encode(batch.source, batch.source_lengths, rng);
+          batch.target_in);
   const Scope scope("decoder");
   const int64_t rows = batch.target_in.shape()[0], steps = batch.target_in.shape()[1];
   const SplitInput w(cell, options.embedding);
@@ -129,14 +141,13 @@ Seq2SeqOutput Seq2Seq::operator()(const Seq2SeqBatch& batch, const Forcing& forc
     if (t + 1 < steps && forcing.ratio < 1 && forcing.rng->uniform() >= forcing.ratio) {
       // The choice of a word has no gradient: it is a cut.
       const NoTape cut;
-      const Tensor logits = output(concat({s, a.context, y}, 1));
-      const auto best = best_of(logits);
+      const auto best = best_of(logits(concat({s, a.context, y}, 1)));
       own = Tensor::ids(best, {rows});
     }
     if (own.defined()) own = dropout(target(own), rng);
   }
   const Tensor read = concat({stack(states, 1), stack(contexts, 1), stack(inputs, 1)}, 2);
-  Seq2SeqOutput out{output(dropout(read, rng)), {}};
+  Seq2SeqOutput out{logits(dropout(read, rng)), {}};
   if (options.attention) out.weights = stack(weights, 1);
   return out;
 }

@@ -2,7 +2,8 @@
 //   h = bidirectional GRU over the source
 //   s[0] = tanh(W [h_forward_last; h_backward_last] + b)
 //   c[t] = attention(s[t-1], h),   s[t] = GRU([y[t-1]; c[t]], s[t-1])
-//   p(y[t]) = softmax(W_o [s[t]; c[t]; y[t-1]] + b_o)
+//   p(y[t]) = softmax(W_o [s[t]; c[t]; y[t-1]] + b_o), or with a readout layer (the paper's "deep
+//   output", app. A.2, with tanh) softmax(W_o tanh(W_t [s[t]; c[t]; y[t-1]] + b_t) + b_o)
 // Without attention c[t] is [h_forward_last; h_backward_last] at every step: the fixed vector that
 // attention was invented to replace.
 #pragma once
@@ -23,6 +24,8 @@ struct Seq2SeqOptions {
   int64_t attention_width = 0;  // additive score; 0: as wide as the decoder's state
   Score score = Score::additive;
   bool attention = true;
+  int64_t readout = 0;  // units of the layer before the output; 0: none
+  bool tied = false;   // W_o is the target embedding (Press & Wolf 2017); needs readout = embedding
   double dropout = 0;  // on embeddings and on what the output layer reads
 };
 
@@ -65,7 +68,8 @@ struct Seq2Seq {
   Linear bridge;
   Attention attention;
   RecurrentWeights cell;  // of the decoder's GRU; its input is [embedding; context]
-  Linear output;
+  Linear readout;
+  Linear output;  // without a weight of its own where it is tied
   Dropout dropout;
 
   Seq2Seq() = default;
@@ -78,6 +82,8 @@ struct Seq2Seq {
   /// Teacher forcing over a whole batch.
   Seq2SeqOutput operator()(const Seq2SeqBatch& batch, const Forcing& forcing = {},
                            Rng* dropout_rng = nullptr) const;
+  /// What the output layer makes of [s; c; y] [..., H + C + E] -> logits [..., V].
+  Tensor logits(const Tensor& read) const;
   void visit(Visitor& see);
 };
 

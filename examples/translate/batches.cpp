@@ -93,6 +93,22 @@ Batch make_batch(std::span<const IdPair> pairs, std::span<const int64_t> rows) {
   return b;
 }
 
+std::vector<std::pair<int64_t, int64_t>> shard_ranges(std::span<const int64_t> tgt_lengths,
+                                                      int64_t count) {
+  const auto rows = static_cast<int64_t>(tgt_lengths.size());
+  const int64_t total = std::accumulate(tgt_lengths.begin(), tgt_lengths.end(), int64_t{0});
+  std::vector<std::pair<int64_t, int64_t>> ranges;
+  int64_t begin = 0, tokens = 0;
+  for (int64_t shard = 1; shard <= count; ++shard) {
+    int64_t end = begin;
+    while (end < rows && (shard == count || tokens * count < total * shard))
+      tokens += tgt_lengths[static_cast<size_t>(end++)];
+    ranges.emplace_back(begin, end);
+    begin = end;
+  }
+  return ranges;
+}
+
 Plan plan_epoch(std::span<const IdPair> pairs, const BatchOptions& options, Rng rng) {
   check(options);
   std::vector<int64_t> rows = all_rows(pairs);

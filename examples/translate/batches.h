@@ -44,6 +44,11 @@ struct Batch {
 /// The pairs with these indices as a batch.
 Batch make_batch(std::span<const IdPair> pairs, std::span<const int64_t> rows);
 
+/// The batch's sentences in `count` runs of about equally many target tokens, as ranges of its rows
+/// [begin, end); some are empty where there are fewer sentences than shards.
+std::vector<std::pair<int64_t, int64_t>> shard_ranges(std::span<const int64_t> tgt_lengths,
+                                                      int64_t count);
+
 /// How sentences are grouped.
 struct BatchOptions {
   int64_t max_tokens = 1500;  ///< bound on B * T and on B * S; one longer pair goes alone

@@ -1,7 +1,9 @@
 // translate train: data -> vocabulary -> training -> model directory -> what it is worth.
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "core/error.h"
 #include "core/file_bytes.h"
@@ -22,7 +24,6 @@ struct TrainCommand {
   Seq2SeqOptions network{.source_vocabulary = 0, .target_vocabulary = 0};
   VocabularyOptions vocabulary;
   std::string score = "additive";
-  int64_t threads = 1;
   bool json = false;
   // Set by the user, or by the task's preset.
   std::optional<int64_t> epochs, batch_tokens;
@@ -67,7 +68,7 @@ Translator make_translator(const TrainCommand& c, const Corpus& corpus, Console&
                    {"clip", t.clip},
                    {"label_smoothing", t.label_smoothing},
                    {"forcing", t.forcing},
-                   {"threads", c.threads},
+                   {"threads", t.threads},
                    {"training_pairs", corpus.sets.train.size()}};
   return {corpus.text, std::move(src), std::move(tgt), Seq2Seq(o, init), about};
 }
@@ -98,7 +99,6 @@ void show(const TrainCommand& c, const Translator& t, const Evaluation& e, const
 
 int run(TrainCommand& c) {
   const auto start = std::chrono::steady_clock::now();
-  require(c.threads == 1, "train: --threads {}: this version trains with one thread", c.threads);
   require(c.score == "none" || score_named(c.score),
           "train: unknown --score '{}'; known: additive, dot, scaled_dot, general, none", c.score);
   Console console(c.json);
@@ -109,7 +109,7 @@ int run(TrainCommand& c) {
   c.training.seed = c.source->seed;
   require_writable(c.out);
 
-  console.say("seed {}, {} thread", c.training.seed, c.threads);
+  console.say("seed {}, threads {}", c.training.seed, c.training.threads);
   const Corpus corpus = load_corpus(*c.source);
   for (const std::string& note : corpus.notes) console.say("{}", note);
   console.say("data: {}: {} training, {} validation, {} test pairs", corpus.name,
@@ -141,9 +141,9 @@ int run(TrainCommand& c) {
   if (t.network.options.attention) console.say("page  {}/attention.html", c.out);
   console.say("{}: {}, in {} ({} parameters, seed {})", verdict.met ? "PASS" : "FAIL", verdict.text,
               clock_text(seconds), parameter_count(t.network), c.training.seed);
-  Json j{{"task", corpus.name},      {"seed", c.training.seed},
-         {"threads", c.threads},     {"seconds", seconds},
-         {"epochs", reports.size()}, {"parameters", parameter_count(t.network)},
+  Json j{{"task", corpus.name},           {"seed", c.training.seed},
+         {"threads", c.training.threads}, {"seconds", seconds},
+         {"epochs", reports.size()},      {"parameters", parameter_count(t.network)},
          {"goals_met", verdict.met}};
   j.update(evaluation_json(e));
   if (c.json) print_json(j);
@@ -190,6 +190,12 @@ Run add_train(CLI::App& app) {
   sub.add_option("--decoder-hidden", c->network.decoder_hidden, "Decoder units")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  sub.add_option("--readout", c->network.readout,
+                 "Units of a layer between the decoder and the output (0: none)")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  sub.add_flag("--tied", c->network.tied,
+               "Output weights are the target embedding; needs --readout as wide as it");
   sub.add_option("--score", c->score, "Attention: additive, dot, scaled_dot, general, none")
       ->capture_default_str();
   sub.add_option("--dropout", c->network.dropout)
@@ -199,7 +205,10 @@ Run add_train(CLI::App& app) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   sub.add_option("--max-vocabulary", c->vocabulary.max_size, "Largest vocabulary (0: no limit)");
-  sub.add_option("--threads", c->threads)->check(CLI::PositiveNumber)->capture_default_str();
+  c->training.threads = std::clamp<int64_t>(std::thread::hardware_concurrency(), 1, 2);
+  sub.add_option("--threads", c->training.threads, "Shards of every batch, one thread each")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
   sub.add_flag("--check-numerics", c->training.check_numerics,
                "Stop at the first operation that makes a NaN or an infinity");
   sub.add_flag("--json", c->json,

@@ -20,8 +20,8 @@ namespace {
 constexpr Tokeniser kWords = Tokeniser::whitespace, kChars = Tokeniser::chars;
 
 constexpr TaskInfo kTasks[] = {
-    {"micro", "English to French from a small grammar, 19 tagged phenomena, gold word links", 20000,
-     1000, 1000, kWords, kWords},
+    {"micro-en-fr", "English to French from a small grammar, 19 tagged phenomena, gold word links",
+     20000, 1000, 1000, kWords, kWords},
     {"copy", "repeat 10 to 30 numbers between 0 and 10", 10000, 1000, 1000, kWords, kWords},
     {"reverse", "turn round 1 to 25 symbols between 0 and 49 (dev and test: to 30)", 50000, 1000,
      1000, kWords, kWords},
@@ -69,7 +69,7 @@ void fill(Dataset& data, const TaskInfo& task, int64_t train, Rng rng, const Dra
       --missing;
       in_vain = 0;
     } else {
-      require(++in_vain < 100'000,
+      require(++in_vain < 20'000,
               "task {}: expected at most {} training pairs, there are no more different ones; got "
               "a request for {}",
               task.name, data.train.size(), train);
@@ -186,7 +186,7 @@ Dataset make_task(std::string_view name, const TaskOptions& options) {
           options.train);
   const int64_t train = options.train == 0 ? task.train : options.train;
   Dataset data;
-  if (name == "micro") {
+  if (name == "micro-en-fr") {
     data = make_micro({.train = train, .seed = options.seed});
   } else {
     data.name = name;

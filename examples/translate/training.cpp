@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "core/kernels.h"
 #include "core/rng.h"
@@ -10,6 +11,7 @@
 #include "optim/clip.h"
 #include "optim/make_optimizer.h"
 #include "optim/schedule.h"
+#include "optim/shards.h"
 
 namespace heed::translate {
 namespace {
@@ -56,26 +58,50 @@ Schedule schedule_for(const TrainingOptions& o, int64_t steps) {
 struct Stepper {
   const TrainingOptions& options;
   Translator& translator;
+  std::span<const IdPair> pairs;
   std::unique_ptr<Optimizer> optimizer;
   Schedule schedule;
-  Rng dropout, coins;
+  Shards shards;
+  Rng noise;  // dropout masks and forcing coins, forked per step and shard
   double norms = 0, clipped = 0;
 
-  // Forward, backward, clip, update; returns the sum of the loss over the batch's tokens.
-  double step(const Batch& b) {
+  // The gradient of one shard's share of the batch's mean loss; `nats` is the shard's summed loss.
+  Gradients differentiate(const Batch& b, int64_t batch_tokens, Rng rng, double& nats) {
+    std::optional<CheckNumerics> checking;
+    if (options.check_numerics) checking.emplace();
+    Rng dropout = rng.fork("dropout"), coins = rng.fork("forcing");
     Tape tape;
     const Seq2SeqOutput out =
         translator.network(network_batch(b), {.ratio = options.forcing, .rng = &coins}, &dropout);
-    const Tensor loss = cross_entropy(out.logits, Tensor::ids(b.tgt_out, {b.size, b.T}),
-                                      {.ignore = kPad, .label_smoothing = options.label_smoothing});
-    tape.backward(loss);
-    Gradients gradients = tape.gradients();
+    const Tensor total = cross_entropy(
+        out.logits, Tensor::ids(b.tgt_out, {b.size, b.T}),
+        {.ignore = kPad, .label_smoothing = options.label_smoothing, .reduction = Reduction::sum});
+    tape.backward(scale(total, 1 / static_cast<double>(batch_tokens)));
+    nats = total.item();
+    return tape.gradients();
+  }
+
+  // Forward and backward by shards, clip, update. Returns the summed loss and the target tokens.
+  Likelihood step(std::span<const int64_t> rows) {
+    const Batch whole = make_batch(pairs, rows);
+    const auto ranges = shard_ranges(whole.tgt_lengths, shards.count());
+    const Rng rng = noise.fork(static_cast<uint64_t>(optimizer->steps()));
+    std::vector<double> nats(ranges.size());
+    Gradients gradients = shards.run([&](int64_t shard) -> Gradients {
+      const auto at = static_cast<size_t>(shard);
+      const auto [begin, end] = ranges[at];
+      if (begin == end) return {};
+      const Batch part = make_batch(
+          pairs, rows.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin)));
+      return differentiate(part, whole.target_tokens, rng.fork(static_cast<uint64_t>(shard)),
+                           nats[at]);
+    });
     const double norm = clip_global_norm(gradients, options.clip);
     norms += norm;
     clipped += norm > options.clip;
     optimizer->rate = rate_at(schedule, optimizer->steps());
     optimizer->step(gradients);
-    return loss.item() * static_cast<double>(b.target_tokens);
+    return {std::accumulate(nats.begin(), nats.end(), 0.0), whole.target_tokens};
   }
 };
 
@@ -120,12 +146,11 @@ std::vector<EpochReport> train(Translator& t, std::span<const Example> train_set
   const auto steps = static_cast<int64_t>(plan_epoch(pairs, batches, run.fork("plan")).size());
   Stepper stepper{o,
                   t,
+                  pairs,
                   make_optimizer(o.optimiser, parameters(t.network), {.rate = o.rate}),
                   schedule_for(o, steps * o.epochs),
-                  run.fork("dropout"),
-                  run.fork("forcing")};
-  std::optional<CheckNumerics> checking;
-  if (o.check_numerics) checking.emplace();
+                  Shards(o.threads),
+                  run.fork("noise")};
   Best best;
   std::vector<EpochReport> reports;
   double spent = 0;  // seconds of training, validation left out
@@ -133,18 +158,17 @@ std::vector<EpochReport> train(Translator& t, std::span<const Example> train_set
     const auto plan =
         plan_epoch(pairs, batches, run.fork("shuffle").fork(static_cast<uint64_t>(epoch)));
     const auto start = Clock::now();
-    double sum = 0;
-    int64_t tokens = 0;
+    Likelihood sum;
     stepper.norms = stepper.clipped = 0;
     for (const auto& rows : plan) {
-      const Batch b = make_batch(pairs, rows);
-      sum += stepper.step(b);
-      tokens += b.target_tokens;
-      const double speed =
-          static_cast<double>((epoch - 1) * epoch_tokens + tokens) / (spent + seconds_since(start));
-      const auto left = static_cast<double>((o.epochs - epoch + 1) * epoch_tokens - tokens);
-      watcher.progress({epoch, o.epochs, tokens, epoch_tokens, sum / static_cast<double>(tokens),
-                        speed, left / speed});
+      const Likelihood l = stepper.step(rows);
+      sum.nats += l.nats;
+      sum.tokens += l.tokens;
+      const double speed = static_cast<double>((epoch - 1) * epoch_tokens + sum.tokens) /
+                           (spent + seconds_since(start));
+      const auto left = static_cast<double>((o.epochs - epoch + 1) * epoch_tokens - sum.tokens);
+      watcher.progress(
+          {epoch, o.epochs, sum.tokens, epoch_tokens, sum.loss(), speed, left / speed});
     }
     const double seconds = seconds_since(start);
     spent += seconds;
@@ -157,10 +181,9 @@ std::vector<EpochReport> train(Translator& t, std::span<const Example> train_set
       best.keep(t.network);
     }
     const auto n = static_cast<double>(plan.size());
-    reports.push_back({epoch, stepper.optimizer->steps(), sum / static_cast<double>(tokens),
-                       valid_loss, exact_share(t, valid_set), stepper.norms / n,
-                       stepper.clipped / n, stepper.optimizer->rate, better,
-                       static_cast<double>(tokens) / seconds});
+    reports.push_back({epoch, stepper.optimizer->steps(), sum.loss(), valid_loss,
+                       exact_share(t, valid_set), stepper.norms / n, stepper.clipped / n,
+                       stepper.optimizer->rate, better, static_cast<double>(sum.tokens) / seconds});
     watcher.epoch(reports.back());
     if (!std::isfinite(valid_loss))
       throw NumericError(

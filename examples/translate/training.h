@@ -20,6 +20,7 @@ struct TrainingOptions {
   double label_smoothing = 0;
   double forcing = 1;    // probability of feeding the gold word
   int64_t patience = 0;  // stop after so many epochs without a better validation loss; 0: never
+  int64_t threads = 1;   // shards of every batch; the result depends on their number
   bool check_numerics = false;
   uint64_t seed = 1;
 };

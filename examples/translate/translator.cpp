@@ -24,6 +24,8 @@ Json network_json(const Seq2SeqOptions& o) {
           {"encoder_hidden", o.encoder_hidden},
           {"decoder_hidden", o.decoder_hidden},
           {"attention", o.attention},
+          {"readout", o.readout},
+          {"tied", o.tied},
           {"attention_width", o.attention_width},
           {"score", name_of(o.score)},
           {"dropout", o.dropout}};
@@ -40,6 +42,8 @@ Seq2SeqOptions network_options(const std::string& path, const Json& j) {
           .attention_width = j.at("attention_width"),
           .score = *score,
           .attention = j.at("attention"),
+          .readout = j.at("readout"),
+          .tied = j.at("tied"),
           .dropout = j.at("dropout")};
 }
 

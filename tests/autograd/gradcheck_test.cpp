@@ -27,7 +27,7 @@ struct Wrong {
 };
 
 Tensor wrong_square(const Tensor& x, int64_t only, double factor) {
-  return record(Wrong{x, only, factor}, detach(square(detach(x))), x);
+  return record(Wrong{x, only, factor}, square(detach(x)), x);
 }
 
 TEST(GradCheck, PassesWhatIsRight) {
@@ -112,7 +112,7 @@ TEST(GradCheck, SaysWhatItNeeds) {
   EXPECT_EQ(argument_error([&] { gradcheck([&] { return square(x); }, constant); }),
             "gradcheck: expected w to be a leaf; make it one with leaf(x)");
   EXPECT_EQ(argument_error([&] { gradcheck([&] { return square(single); }, fine); }),
-            "gradcheck: expected an f64 output, got tensor f32 [2] {, ...}");
+            "gradcheck: expected an f64 output, got tensor f32 [2]");
   EXPECT_EQ(argument_error([&] { gradcheck([&] { return x; }, {}); }),
             "gradcheck: expected at least one leaf");
 }

@@ -118,8 +118,14 @@ class OpCases : public testing::TestWithParam<std::string> {
   // Runs `check` on every case of this op.
   template <class F>
   static void each(F check) {
-    for (const Case& c : all_cases())
-      if (c.op == GetParam()) check(c);
+    for (const Case& c : all_cases()) {
+      if (c.op != GetParam()) continue;
+      try {
+        check(c);
+      } catch (const std::exception& e) {
+        ADD_FAILURE() << c.op << " (" << c.label << ") threw: " << e.what();
+      }
+    }
   }
 };
 

@@ -22,7 +22,7 @@ TEST(CheckNumerics, NamesTheFirstOpOfAForwardPass) {
               const Tensor h = sqrt(x - Tensor::scalar(2));
               sqrt(h);
             }),
-            "forward of sqrt made -nan at [1] of the output [3] (in decoder/step[2])");
+            "forward of sqrt made nan at [1] of the output [3] (in decoder/step[2])");
 }
 
 TEST(CheckNumerics, NamesTheIndexInEveryAxis) {

@@ -1,7 +1,5 @@
 #include "tests/autograd/op_cases.h"
 
-#include <cmath>
-
 #include "core/kernels.h"
 
 namespace heed::test {
@@ -119,20 +117,16 @@ Tensor trap(const Tensor& y, const Tensor& c, const Tensors& x, const Tensors& k
 }
 
 Tensor stored(const Tensor& x, Layout layout) {
-  Shape shape = x.shape();
+  const Shape& shape = x.shape();
   if (layout == Layout::padded && x.rank() >= 1) {
-    // A last axis of one element may have any step: take the rows apart along it as well.
-    const int64_t extra = shape.back() + 3;
-    Shape wide = shape.with(x.rank() - 1, extra);
-    Tensor memory = Tensor::full(wide, 77, x.dtype());
-    Tensor y = memory.view(shape, dense_strides(wide), 2);
+    const Shape wide = shape.with(x.rank() - 1, shape.back() + 3);
+    Tensor y = Tensor::full(wide, 77, x.dtype()).view(shape, dense_strides(wide), 2);
     copy_into(y, x);
     return y;
   }
   if (layout == Layout::swapped && x.rank() >= 3) {
-    Strides strides = dense_strides(shape);
     const Shape other = shape.with(0, shape[1]).with(1, shape[0]);
-    strides = dense_strides(other);
+    Strides strides = dense_strides(other);
     std::swap(strides[0], strides[1]);
     Tensor y = Tensor::empty(other, x.dtype()).view(shape, strides);
     copy_into(y, x);

@@ -73,17 +73,18 @@ TEST(Tasks, UnknownNamesAndSizesAreRefusedWithTheRemedy) {
     make_task("revers", {});
     FAIL();
   } catch (const std::invalid_argument& e) {
-    EXPECT_EQ(std::string(e.what()),
-              "unknown task \"revers\"; the tasks are micro, copy, reverse, sort, addition, dates, "
-              "numbers-en, numbers-fr, en-numbers, fr-numbers");
+    EXPECT_EQ(
+        std::string(e.what()),
+        "unknown task \"revers\"; the tasks are micro-en-fr, copy, reverse, sort, addition, dates, "
+        "numbers-en, numbers-fr, en-numbers, fr-numbers");
   }
   EXPECT_THROW(make_task("copy", {.train = -1}), std::invalid_argument);
   EXPECT_THROW(make_task("dates", {.train = 70'000}), std::invalid_argument);  // only 73,049 days
 }
 
 TEST(Tasks, SwappingTurnsPairsAndLinksRound) {
-  const Dataset there = small("micro");
-  const Dataset back = make_task("micro", {.train = 500, .swap_sides = true});
+  const Dataset there = small("micro-en-fr");
+  const Dataset back = make_task("micro-en-fr", {.train = 500, .swap_sides = true});
   EXPECT_EQ(back.header, there.header + ", sides swapped");
   EXPECT_TRUE(back.contrast.empty());
   for (size_t i = 0; i < there.test.size(); ++i) {

@@ -53,7 +53,7 @@ Dataset make_micro(const MicroOptions& o) {
               o.length >= 0 && o.contrast >= 0,
           "micro en-fr: expected 1 to 5000000 training pairs, got {}", o.train);
   Dataset data;
-  data.name = "micro";
+  data.name = "micro-en-fr";
   data.header = fmt::format("micro en-fr, version {}, seed {}", kMicroVersion, o.seed);
   std::vector<Example> combo, length;
   std::unordered_set<std::string> seen;  // asked for membership only: its order never shows

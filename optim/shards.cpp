@@ -1,0 +1,90 @@
+#include "optim/shards.h"
+
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "core/error.h"
+
+namespace heed {
+
+struct Shards::Crew {
+  std::mutex mutex;
+  std::condition_variable wake, done;
+  const std::function<Gradients(int64_t)>* work = nullptr;
+  uint64_t round = 0;   // counts the calls of run
+  int64_t running = 0;  // workers that have not finished this round
+  bool stop = false;
+  std::vector<Gradients> results;  // one per shard
+  std::vector<std::exception_ptr> errors;
+  std::vector<std::thread> threads;
+
+  void compute(int64_t shard) {
+    const auto at = static_cast<size_t>(shard);
+    try {
+      results[at] = (*work)(shard);
+    } catch (...) {
+      errors[at] = std::current_exception();
+    }
+  }
+
+  // A worker's results stay until its own next round, so that memory returns to the pool of the
+  // thread that took it: otherwise the calling thread's pool would grow with every step.
+  void serve(int64_t shard) {
+    for (uint64_t seen = 0;;) {
+      std::unique_lock lock(mutex);
+      wake.wait(lock, [&] { return stop || round != seen; });
+      if (stop) break;
+      seen = round;
+      lock.unlock();
+      results[static_cast<size_t>(shard)] = {};
+      compute(shard);
+      lock.lock();
+      if (--running == 0) done.notify_one();
+    }
+    results[static_cast<size_t>(shard)] = {};
+  }
+};
+
+Shards::Shards(int64_t count) : count_(count), crew_(std::make_unique<Crew>()) {
+  require(count >= 1 && count <= 256, "shards: expected between 1 and 256 threads, got {}", count);
+  crew_->results.resize(static_cast<size_t>(count));
+  crew_->errors.resize(static_cast<size_t>(count));
+  for (int64_t shard = 1; shard < count; ++shard)
+    crew_->threads.emplace_back([this, shard] { crew_->serve(shard); });
+}
+
+Shards::~Shards() {
+  {
+    const std::lock_guard lock(crew_->mutex);
+    crew_->stop = true;
+  }
+  crew_->wake.notify_all();
+  for (std::thread& t : crew_->threads) t.join();
+}
+
+Gradients Shards::run(const std::function<Gradients(int64_t)>& work) {
+  Crew& c = *crew_;
+  {
+    const std::lock_guard lock(c.mutex);
+    c.work = &work;
+    c.errors.assign(c.errors.size(), nullptr);
+    c.running = count_ - 1;
+    ++c.round;
+  }
+  c.wake.notify_all();
+  c.compute(0);
+  {
+    std::unique_lock lock(c.mutex);
+    c.done.wait(lock, [&] { return c.running == 0; });
+  }
+  for (const std::exception_ptr& e : c.errors)
+    if (e) std::rethrow_exception(e);
+  Gradients sum = std::exchange(c.results[0], {});
+  for (size_t shard = 1; shard < c.results.size(); ++shard) sum.add(c.results[shard]);
+  return sum;
+}
+
+}  // namespace heed

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Do the gradient tests notice? Plants one-line errors in backward passes, one at a time, and demands
+# that the tests fail and name the op. Works on a copy; run by hand (about five minutes):
+#   tests/autograd/mutations.sh [op...]       only the errors in these ops
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+wanted=" $* "
+
+# file | op (or test) that must be named | what is wrong | line | line with the error
+mutations=(
+  "ops_math.cpp|sub|wrong sign|[](auto g, auto) { return -g; });|[](auto g, auto) { return g; });"
+  "ops_math.cpp|mul|second input forgotten|accumulate_broadcast(flow, 1, dy.shape(), *a, dy, times);|"
+  "ops_math.cpp|div|wrong sign|return -r * g;|return r * g;"
+  "ops_math.cpp|tanh|y for y^2|return (1 - v * v) * g;|return (1 - v) * g;"
+  "ops_math.cpp|sigmoid|factor deleted|return v * (1 - v) * g;|return v * g;"
+  "ops_math.cpp|gelu|term deleted|return (normal_cdf(v) + v * density) * g;|return normal_cdf(v) * g + 0 * density;"
+  "ops_choice.cpp|where|both sides get all|return c != 0 ? 0 : g;|return c != 0 ? g : g;"
+  "ops_choice.cpp|masked_fill|mask forgotten|if (kept) to += g;|to += kept ? g : g;"
+  "ops_choice.cpp|clamp|gradient where it was limited|return v >= lo && v <= hi ? g : 0;|return v >= lo \|\| v <= hi ? g : 0;"
+  "ops_matmul.cpp|linear|bias forgotten|flow.add(2, dy);|"
+  "ops_matmul.cpp|matmul|first factor's share forgotten|if (flow.wants(0)) product_into(flow.dx(0), kPlain, dy, kTransposed, b);|"
+  "ops_shape.cpp|permute|axes not put back|back[static_cast<size_t>(order[i])] = static_cast<int>(i);|back[i] = order[i];"
+  "ops_shape.cpp|slice|wrong place|part_of(flow.dx(0), axis, begin, end)|part_of(flow.dx(0), axis, 0, end - begin)"
+  "ops_shape.cpp|concat|every part gets the first|at += sizes[i];|at += 0;"
+  "ops_reduce.cpp|mean|division forgotten|scale_in_place(share, 1.0 / static_cast<double>(count));|"
+  "ops_reduce.cpp|max|= for +=|()[i]] += dy|()[i]] = dy"
+  "ops_reduce.cpp|logsumexp|= for +=|to[r * n + j] += std::exp|to[r * n + j] = std::exp"
+  "ops_softmax.cpp|softmax|term deleted|p[j] * (g[j] - mean)|p[j] * g[j] + 0 * mean"
+  "ops_softmax.cpp|softmax|= for +=|to[r * n + j] += p[j]|to[r * n + j] = p[j]"
+  "ops_softmax.cpp|log_softmax|softmax forgotten|g[j] - std::exp(l[j]) * total|g[j] - total"
+  "ops_nn.cpp|embedding|an id that comes twice counts once|vaxpy(e, T(1), dy.data<T>() + i * e, to + ids->data<int64_t>()[i] * e)|std::memcpy(to + ids->data<int64_t>()[i] * e, dy.data<T>() + i * e, static_cast<size_t>(e) * sizeof(T))"
+  "ops_nn.cpp|dropout|mask forgotten|to[i] += m->data<T>()[i] * dy|to[i] += dy"
+  "ops_nn.cpp|layer_norm|term deleted| - nr[j] * mean_gn|"
+  "ops_nn.cpp|layer_norm|= for +=|dgain[j] += dyp|dgain[j] = dyp"
+  "ops_loss.cpp|cross_entropy|mean over all tokens|g /= static_cast<T>(count);|g /= static_cast<T>(rows);"
+  "ops_loss.cpp|cross_entropy|smoothing forgotten|(p[static_cast<size_t>(j)] - share) * g|(p[static_cast<size_t>(j)] - 0 * share) * g"
+  "ops_attention.cpp|additive_score|derivative of tanh forgotten|* (1 - row[j] * row[j]);|;"
+  "ops_attention.cpp|additive_score|every query adds to the first|dq + (b * t_max + t) * a|dq + b * t_max * a"
+  "ops_rnn.cpp|rnn_sequence|an ended sentence loses its gradient|if (w.active(b, t)) dh[i] = 0;|dh[i] = 0;"
+  "ops_rnn.cpp|gru_sequence|the way through the state forgotten|dh[j] *= z[j];|dh[j] = 0;"
+  "ops_rnn.cpp|gru_sequence|reset gate forgotten|dg[2 * n + j] = da_n * r[j];|dg[2 * n + j] = da_n;"
+  "ops_lstm.cpp|lstm_sequence|forget gate forgotten|dc[j] = d * f[j];|dc[j] = d;"
+  "ops_lstm.cpp|lstm_sequence|way through the output forgotten|const T d = dc[j] + dh[j] * o[j] * (1 - tc[j] * tc[j]);|const T d = dc[j];"
+  "rnn_walk.h|rnn_sequence|padding leaks in|if (w.active(b, t)) vaxpy(w.hidden|vaxpy(w.hidden"
+  "backward.cpp|Tape|shared memory written|if (s.shared) {|if (false) {"
+)
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+tar -C "$root" --exclude=.git --exclude='./build*' -c . | tar -C "$scratch" -x
+cmake -S "$scratch" -B "$scratch/build" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+  -DCMAKE_CXX_FLAGS_RELEASE=-O1 -DHEED_EXAMPLES=OFF > /dev/null
+
+check() {  # builds and runs; prints what the tests say; status of the tests
+  nice ninja -C "$scratch/build" heed_autograd_test > "$scratch/build.log" 2>&1 ||
+    { cat "$scratch/build.log" >&2; exit 1; }
+  timeout 120 "$scratch/build/bin/heed_autograd_test" --gtest_brief=1 \
+    --gtest_filter=-LongChain.*:Twins.*:Golden*.* > "$scratch/test.log" 2>&1
+}
+
+echo "building a copy in $scratch"
+check || { tail -20 "$scratch/test.log"; echo "the tests fail before anything was planted"; exit 1; }
+
+planted=0 missed=0
+for mutation in "${mutations[@]}"; do
+  IFS='|' read -r file op what line wrong <<< "${mutation//\\|/$'\x01'}"
+  line=${line//$'\x01'/|} wrong=${wrong//$'\x01'/|}
+  [[ $wanted == "  " || $wanted == *" $op "* ]] || continue
+  source=$scratch/autograd/$file
+  text=$(< "$source")
+  if [[ $text != *"$line"* ]]; then
+    echo "$file does not hold the line to be changed: $line"
+    exit 1
+  fi
+  printf '%s\n' "${text/"$line"/"$wrong"}" > "$source"
+  planted=$((planted + 1))
+  if check; then
+    verdict="NOT NOTICED"
+    missed=$((missed + 1))
+  elif ! verdict=$(grep -m1 -E "^$op \(|FAILED.* $op\." "$scratch/test.log"); then
+    verdict="noticed, but $op is not named: $(grep -m1 -A3 Failure "$scratch/test.log" | tr '\n' ' ')"
+    missed=$((missed + 1))
+  fi
+  printf '%-15s %-36s %s\n' "$op" "$what" "$verdict"
+  printf '%s\n' "$text" > "$source"
+done
+echo "$planted errors planted, $missed not caught by name"
+[[ $missed -eq 0 ]]

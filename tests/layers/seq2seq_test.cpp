@@ -1,0 +1,401 @@
+// The encoder-decoder as a whole: what a sentence's numbers depend on, and what they must not.
+#include "tests/autograd/texts.h"
+#include "tests/layers/seq2seq_examples.h"
+
+namespace heed::test {
+namespace {
+
+// Attention of every score, and none.
+std::vector<Seq2SeqOptions> variants() {
+  std::vector<Seq2SeqOptions> all;
+  for (const Score s : {Score::additive, Score::dot, Score::scaled_dot, Score::general}) {
+    Seq2SeqOptions o{.source_vocabulary = 1, .target_vocabulary = 1};
+    o.score = s;
+    all.push_back(o);
+  }
+  all.push_back(all[0]);
+  all.back().attention = false;
+  return all;
+}
+std::string label(const Seq2SeqOptions& o) {
+  return o.attention ? std::string(name_of(o.score)) : "no attention";
+}
+
+// Per-token log-probabilities of sentence b.
+Numbers log_probabilities(const Seq2Seq& m, const TestBatch& batch, int64_t b, size_t words) {
+  const Tensor nll = cross_entropy(m(batch.in).logits, batch.target_out,
+                                   {.ignore = kIgnore, .reduction = Reduction::per_token});
+  const Numbers all = select(nll, 0, b).to_vector();
+  return {all.begin(), all.begin() + static_cast<int64_t>(words)};
+}
+
+// ---- padding ----
+
+class Padding : public ::testing::TestWithParam<size_t> {};
+INSTANTIATE_TEST_SUITE_P(BatchesOf, Padding, ::testing::Values(2, 7, 64),
+                         [](const auto& p) { return std::to_string(p.param); });
+
+TEST_P(Padding, ASentenceHasTheSameLogProbabilitiesAloneAndInABatch) {
+  const std::vector<Example> all = examples(GetParam(), 31, true);
+  for (const Seq2SeqOptions& o : variants()) {
+    const Seq2Seq m = small_model(o);
+    const TestBatch batch = batch_of(all);
+    for (size_t i = 0; i < all.size(); ++i) {
+      const size_t n = all[i].target.size();
+      expect_close(label(o) + ", sentence " + std::to_string(i),
+                   log_probabilities(m, batch, static_cast<int64_t>(i), n),
+                   log_probabilities(m, batch_of({&all[i], 1}), 0, n), 1e-12);
+    }
+  }
+}
+
+TEST_P(Padding, GradientsOfABatchAreTheSumOverItsSentences) {
+  const std::vector<Example> all = examples(GetParam(), 32, true);
+  for (const Seq2SeqOptions& o : variants()) {
+    Seq2Seq m = small_model(o);
+    std::vector<Numbers> summed;
+    for (const Example& e : all)
+      add_gradients(summed, loss_and_gradients(m, batch_of({&e, 1})).gradients);
+    const Pass together = loss_and_gradients(m, batch_of(all));
+    const Parameters p = parameters(m);
+    for (size_t i = 0; i < p.size(); ++i)
+      expect_close(label(o) + ", gradient of " + p[i].name, together.gradients[i], summed[i],
+                   1e-10);
+  }
+}
+
+TEST_P(Padding, WhatStandsInThePaddingDoesNotMatter) {
+  const std::vector<Example> all = examples(GetParam(), 33, true);
+  for (const Seq2SeqOptions& o : variants()) {
+    Seq2Seq m = small_model(o);
+    const Pass clean = loss_and_gradients(m, batch_of(all, 0)),
+               dirty = loss_and_gradients(m, batch_of(all, 10));
+    EXPECT_EQ(clean.outputs, dirty.outputs) << label(o);
+    EXPECT_EQ(clean.gradients, dirty.gradients) << label(o);
+    const Pass longer = loss_and_gradients(m, batch_of(all, 7, 5));
+    expect_same(label(o), leaves_of(parameters(m)), longer, clean, 1e-12);
+  }
+}
+
+TEST_P(Padding, MicroBatchesAddUpToTheBatch) {
+  const std::vector<Example> all = examples(GetParam(), 34);
+  const std::span<const Example> half(all);
+  Seq2Seq m = small_model();
+  const size_t middle = all.size() / 2;
+  std::vector<Numbers> summed = loss_and_gradients(m, batch_of(half.first(middle))).gradients;
+  add_gradients(summed, loss_and_gradients(m, batch_of(half.subspan(middle))).gradients);
+  const Pass whole = loss_and_gradients(m, batch_of(all));
+  const Parameters p = parameters(m);
+  for (size_t i = 0; i < p.size(); ++i)
+    expect_close("gradient of " + p[i].name, whole.gradients[i], summed[i], 1e-12);
+}
+
+// ---- the equations at the head of seq2seq.h, one after the other ----
+
+TEST(Seq2Seq, ComputesItsEquations) {
+  const std::vector<Example> all = examples(3, 47, true);
+  for (const Seq2SeqOptions& o : variants()) {
+    const Seq2Seq m = small_model(o);
+    const TestBatch batch = batch_of(all);
+    const Mask mask = Mask::lengths(batch.in.source_lengths);
+    const auto [h, last] = m.encoder(embedding(m.source.weight, batch.in.source), mask);
+    const Tensor summary = concat({last.h[0], last.h[1]}, 1);
+    Tensor s = tanh(linear(summary, m.bridge.weight, m.bridge.bias));
+    const Tensor logits = m(batch.in).logits;
+    for (int64_t t = 0; t < logits.size(1); ++t) {
+      std::vector<int64_t> words;
+      for (int64_t b = 0; b < 3; ++b)
+        words.push_back(batch.in.target_in.to_ids()[static_cast<size_t>(b * logits.size(1) + t)]);
+      const Tensor y = embedding(m.target.weight, Tensor::ids(words, {3}));
+      const Tensor c = o.attention ? m.attention(s, m.attention.memory(h, mask)).context : summary;
+      s = gru_cell(linear(concat({y, c}, 1), m.cell.weight_ih, m.cell.bias_ih), s, m.cell);
+      const Tensor e = linear(concat({s, c, y}, 1), m.output.weight, m.output.bias);
+      expect_close(label(o), select(logits, 1, t).to_vector(), e.to_vector(), 1e-12);
+    }
+  }
+}
+
+// ---- what depends on what ----
+
+TEST(Seq2Seq, ATargetWordChangesNothingBeforeIt) {
+  const std::vector<Example> all = examples(3, 35);
+  for (const Seq2SeqOptions& o : variants()) {
+    const Seq2Seq m = small_model(o);
+    const TestBatch batch = batch_of(all);
+    const Tensor before = m(batch.in).logits;
+    const int64_t steps = before.size(1);
+    for (int64_t t = 0; t < steps; ++t) {
+      Seq2SeqBatch changed = batch.in;
+      std::vector<int64_t> ids = changed.target_in.to_ids();
+      for (size_t b = 0; b < all.size(); ++b) {
+        int64_t& id = ids[b * static_cast<size_t>(steps) + static_cast<size_t>(t)];
+        id = (id + 1) % kTargetWords;
+      }
+      changed.target_in = Tensor::ids(ids, batch.in.target_in.shape());
+      const Tensor after = m(changed).logits;
+      EXPECT_EQ(slice(after, 1, 0, t).to_vector(), slice(before, 1, 0, t).to_vector())
+          << label(o) << ", step " << t;
+      for (int64_t s = t; s < steps; ++s)
+        EXPECT_NE(select(after, 1, s).to_vector(), select(before, 1, s).to_vector())
+            << label(o) << ", the word at " << t << " must matter at " << s;
+    }
+  }
+}
+
+TEST(Seq2Seq, EverySourceWordMatters) {
+  const Example e{{3, 5, 7, 9}, {2, 4}};
+  for (const Seq2SeqOptions& o : variants()) {
+    const Seq2Seq m = small_model(o);
+    const Numbers before = m(batch_of({&e, 1}).in).logits.to_vector();
+    for (size_t s = 0; s < e.source.size(); ++s) {
+      Example changed = e;
+      changed.source[s] = 0;
+      EXPECT_NE(m(batch_of({&changed, 1}).in).logits.to_vector(), before) << label(o) << " " << s;
+    }
+  }
+}
+
+TEST(Seq2Seq, EncodeAndStepsEqualTheWholeBatch) {
+  const std::vector<Example> all = examples(5, 36, true);
+  for (const Seq2SeqOptions& o : variants()) {
+    const Seq2Seq m = small_model(o);
+    const TestBatch batch = batch_of(all);
+    const Seq2SeqOutput whole = m(batch.in);
+    const Encoded e = m.encode(batch.in.source, batch.in.source_lengths);
+    EXPECT_EQ(e.summary.shape(), (Shape{5, 8}));
+    EXPECT_EQ(e.state.shape(),
+              (Shape{5, o.score == Score::dot || o.score == Score::scaled_dot ? 8 : 6}));
+    Tensor state = e.state;
+    for (int64_t t = 0; t < whole.logits.size(1); ++t) {
+      const Tensor words = Tensor::ids(
+          [&] {
+            std::vector<int64_t> column;
+            for (int64_t b = 0; b < 5; ++b)
+              column.push_back(static_cast<int64_t>(batch.in.target_in.at({b, t})));
+            return column;
+          }(),
+          {5});
+      const DecoderStep step = m.step(words, state, e);
+      state = step.state;
+      EXPECT_EQ(step.logits.shape(), (Shape{5, kTargetWords}));
+      expect_close(label(o), step.logits.to_vector(), select(whole.logits, 1, t).to_vector(),
+                   1e-12);
+      ASSERT_EQ(step.weights.defined(), o.attention);
+      if (o.attention)
+        expect_close(label(o), step.weights.to_vector(), select(whole.weights, 1, t).to_vector(),
+                     1e-12);
+    }
+  }
+}
+
+TEST(Seq2Seq, WeightsSumToOneOverTheSentenceAndAreZeroAfterIt) {
+  std::vector<Example> all = examples(4, 37);
+  all[2].source.clear();
+  const TestBatch batch = batch_of(all);
+  for (const Seq2SeqOptions& o : variants()) {
+    const Seq2SeqOutput out = small_model(o)(batch.in);
+    ASSERT_EQ(out.weights.defined(), o.attention);
+    if (!o.attention) continue;
+    for (int64_t b = 0; b < 4; ++b)
+      for (int64_t t = 0; t < out.weights.size(1); ++t) {
+        const int64_t length = batch.in.source_lengths[static_cast<size_t>(b)];
+        double total = 0;
+        for (int64_t s = 0; s < out.weights.size(2); ++s) {
+          EXPECT_EQ(out.weights.at({b, t, s}) > 0, s < length) << label(o);
+          total += out.weights.at({b, t, s});
+        }
+        EXPECT_NEAR(total, length > 0 ? 1 : 0, 1e-14) << label(o);
+      }
+  }
+}
+
+// Without attention the decoder knows the source by its summary alone.
+TEST(Seq2Seq, WithoutAttentionTheSummaryIsAllTheDecoderReads) {
+  Seq2SeqOptions o{.source_vocabulary = 1, .target_vocabulary = 1};
+  o.attention = false;
+  const Seq2Seq m = small_model(o);
+  const std::vector<Example> all = examples(2, 38);
+  Encoded a = m.encode(batch_of({&all[0], 1}).in.source, batch_of({&all[0], 1}).in.source_lengths);
+  EXPECT_FALSE(a.memory.values.defined());
+  const Encoded b =
+      m.encode(batch_of({&all[1], 1}).in.source, batch_of({&all[1], 1}).in.source_lengths);
+  const Tensor word = Tensor::ids(std::vector<int64_t>{3}, {1});
+  const Numbers before = m.step(word, a.state, a).logits.to_vector();
+  a.summary = b.summary;
+  const Numbers after = m.step(word, a.state, a).logits.to_vector();
+  EXPECT_NE(before, after);
+  EXPECT_EQ(after, m.step(word, a.state, b).logits.to_vector());
+}
+
+// ---- gradients ----
+
+TEST(Seq2Seq, GradientsAreDerivatives) {
+  const TestBatch batch = batch_of(examples(3, 39, true));
+  for (const Seq2SeqOptions& o : variants()) {
+    Seq2Seq m = small_model(o);
+    expect_gradients(
+        label(o), [&] { return Tensors{loss_of(m, batch)}; }, leaves_of(parameters(m)), 25);
+  }
+}
+
+TEST(Seq2Seq, EveryParameterGetsAGradient) {
+  const TestBatch batch = batch_of(examples(3, 40));
+  for (const Seq2SeqOptions& o : variants()) {
+    Seq2Seq m = small_model(o);
+    Tape tape;
+    tape.backward(loss_of(m, batch));
+    const Gradients got = tape.gradients();
+    for (const auto& p : parameters(m)) {
+      const Tensor* g = got.find(p.value);
+      ASSERT_TRUE(g) << label(o) << ": " << p.name;
+      double most = 0;
+      for (const double v : g->to_vector()) most = std::max(most, std::abs(v));
+      EXPECT_GT(most, 0) << label(o) << ": " << p.name;
+    }
+    EXPECT_EQ(got.entries().size(), parameters(m).size()) << label(o);
+  }
+}
+
+TEST(Seq2Seq, EvaluationRecordsNothing) {
+  const TestBatch batch = batch_of(examples(3, 41));
+  for (const Seq2SeqOptions& o : variants()) {
+    const Seq2Seq m = small_model(o);
+    const uint64_t before = Tape::recorded();
+    const Seq2SeqOutput out = m(batch.in);
+    const Encoded e = m.encode(batch.in.source, batch.in.source_lengths);
+    m.step(Tensor::ids(std::vector<int64_t>{1, 2, 3}, {3}), e.state, e);
+    EXPECT_EQ(Tape::recorded(), before);
+    EXPECT_FALSE(requires_grad(out.logits));
+    Tape tape;
+    (void)m(batch.in);
+    EXPECT_GT(Tape::recorded(), before);
+  }
+}
+
+// ---- whose words the decoder reads ----
+
+std::vector<int64_t> own_words(const Seq2Seq& m, const Seq2SeqBatch& batch) {
+  const Encoded e = m.encode(batch.source, batch.source_lengths);
+  const int64_t rows = batch.target_in.size(0), steps = batch.target_in.size(1);
+  std::vector<int64_t> fed(static_cast<size_t>(rows * steps)), word;
+  for (int64_t b = 0; b < rows; ++b)
+    word.push_back(static_cast<int64_t>(batch.target_in.at({b, 0})));
+  Tensor state = e.state;
+  for (int64_t t = 0; t < steps; ++t) {
+    for (int64_t b = 0; b < rows; ++b)
+      fed[static_cast<size_t>(b * steps + t)] = word[static_cast<size_t>(b)];
+    const DecoderStep s = m.step(Tensor::ids(word, {rows}), state, e);
+    state = s.state;
+    for (int64_t b = 0; b < rows; ++b) {
+      const Numbers row = select(s.logits, 0, b).to_vector();
+      word[static_cast<size_t>(b)] = std::max_element(row.begin(), row.end()) - row.begin();
+    }
+  }
+  return fed;
+}
+
+TEST(Seq2Seq, ForcingOfZeroFeedsTheModelsOwnWords) {
+  for (const Seq2SeqOptions& o : variants()) {
+    Seq2Seq m = small_model(o);
+    const TestBatch gold = batch_of(examples(4, 42));
+    TestBatch own = gold;
+    own.in.target_in = Tensor::ids(own_words(m, gold.in), gold.in.target_in.shape());
+    ASSERT_NE(own.in.target_in.to_ids(), gold.in.target_in.to_ids());
+    Rng coins(1);
+    const Leaves leaves = leaves_of(parameters(m));
+    const auto side = [&](const Seq2SeqBatch& b, const Forcing& f) {
+      return pass(leaves, [&] { return Tensors{m(b, f).logits}; });
+    };
+    // The choice of a word is a cut: the gradients are those of feeding these words.
+    expect_same(label(o), leaves, side(gold.in, {0, &coins}), side(own.in, {}), 1e-12);
+  }
+}
+
+TEST(Seq2Seq, ForcingOfOneNeverAsksForACoin) {
+  const Seq2Seq m = small_model();
+  const TestBatch b = batch_of(examples(4, 43));
+  Rng coins(1);
+  EXPECT_EQ(m(b.in, {1, &coins}).logits.to_vector(), m(b.in).logits.to_vector());
+  EXPECT_EQ(coins.next_u32(), Rng(1).next_u32());
+}
+
+TEST(Seq2Seq, ForcingInBetweenMixesAndTheSeedDecides) {
+  const Seq2Seq m = small_model();
+  const TestBatch b = batch_of(examples(4, 44));
+  const auto with = [&](uint64_t seed) {
+    Rng coins(seed);
+    return m(b.in, {0.5, &coins}).logits.to_vector();
+  };
+  EXPECT_EQ(with(1), with(1));
+  EXPECT_NE(with(1), m(b.in).logits.to_vector());
+  Rng coins(1);
+  EXPECT_NE(with(1), m(b.in, {0, &coins}).logits.to_vector());
+}
+
+// ---- dropout ----
+
+TEST(Seq2Seq, DropoutHappensOnlyWithAGenerator) {
+  Seq2SeqOptions o{.source_vocabulary = 1, .target_vocabulary = 1};
+  o.dropout = 0.5;
+  const Seq2Seq with = small_model(o), without = small_model();
+  const TestBatch b = batch_of(examples(4, 45));
+  EXPECT_EQ(with(b.in).logits.to_vector(), without(b.in).logits.to_vector());
+  Rng r1(1), r2(1), r3(2);
+  const Numbers once = with(b.in, {}, &r1).logits.to_vector();
+  EXPECT_NE(once, with(b.in).logits.to_vector());
+  EXPECT_EQ(once, with(b.in, {}, &r2).logits.to_vector());
+  EXPECT_NE(once, with(b.in, {}, &r3).logits.to_vector());
+  Rng unused(1);
+  EXPECT_EQ(without(b.in, {}, &unused).logits.to_vector(), without(b.in).logits.to_vector());
+}
+
+// ---- errors ----
+
+TEST(Seq2Seq, SaysWhatDoesNotFit) {
+  const Seq2Seq m = small_model();
+  const TestBatch good = batch_of(examples(3, 46));
+  const auto text = [&](const std::function<void(Seq2SeqBatch&)>& spoil, const Forcing& f = {}) {
+    Seq2SeqBatch b = good.in;
+    spoil(b);
+    return argument_error([&] { m(b, f); });
+  };
+  const auto nothing = [](Seq2SeqBatch&) {};
+  EXPECT_EQ(text(nothing, {1.5}), "seq2seq: expected a teacher-forcing ratio in [0, 1], got 1.5");
+  EXPECT_EQ(text(nothing, {0.5}),
+            "seq2seq: a teacher-forcing ratio below 1 needs a generator for its coins");
+  EXPECT_EQ(text([](Seq2SeqBatch& b) {
+              b.target_in = random_ids({2, 4}, 5, 1);
+            }),
+            "seq2seq: expected target ids [3, T >= 1], got tensor i64 [2, 4]");
+  EXPECT_EQ(text([](Seq2SeqBatch& b) {
+              b.target_in = random_ids({3, 0}, 5, 1);
+            }),
+            "seq2seq: expected target ids [3, T >= 1], got tensor i64 [3, 0]");
+  EXPECT_EQ(text([](Seq2SeqBatch& b) { b.source = random_ids({3}, 5, 1); }),
+            "seq2seq: expected source ids [B, S], got tensor i64 [3] (in encoder)");
+  EXPECT_NE(
+      text([](Seq2SeqBatch& b) { b.source = {}; }).find("seq2seq: expected source ids [B, S]"),
+      std::string::npos);
+  EXPECT_EQ(text([](Seq2SeqBatch& b) {
+              b.source_lengths = {1, 1};
+            }),
+            "Gru: expected 3 lengths, one per sentence of the batch, got 2 (in encoder)");
+  EXPECT_NE(text([](Seq2SeqBatch& b) {
+              b.target_in = Tensor::ids(std::vector<int64_t>{1, 13, 2}, {3, 1});
+            }).find("13"),
+            std::string::npos);
+  const auto built = [](const Seq2SeqOptions& o) {
+    return argument_error([&] {
+      Rng rng(1);
+      Seq2Seq f(o, rng);
+    });
+  };
+  EXPECT_EQ(built({.source_vocabulary = 0, .target_vocabulary = 5}),
+            "seq2seq: expected vocabularies, embedding and hidden sizes >= 1, got 0, 5, 64, 64, "
+            "128");
+  EXPECT_EQ(built({.source_vocabulary = 5, .target_vocabulary = 5, .dropout = 1}),
+            "seq2seq: expected dropout in [0, 1), got 1");
+}
+
+}  // namespace
+}  // namespace heed::test
