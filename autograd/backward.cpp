@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/detail/tape_storage.h"
 #include "autograd/tape.h"
-#include "autograd/tape_storage.h"
 #include "core/kernels.h"
 #include "core/scope.h"
 

@@ -1,6 +1,6 @@
 // Elementwise operations that choose between values: no arithmetic, the gradient follows the
 // choice.
-#include "autograd/elementwise.h"
+#include "autograd/detail/elementwise.h"
 #include "autograd/ops.h"
 
 namespace heed {

@@ -1,6 +1,6 @@
 // The LSTM over a whole sequence as one op; see ops_rnn.cpp for its simpler relatives.
+#include "autograd/detail/rnn_walk.h"
 #include "autograd/ops.h"
-#include "autograd/rnn_walk.h"
 #include "core/vector_math.h"
 
 namespace heed {

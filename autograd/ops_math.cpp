@@ -2,7 +2,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "autograd/elementwise.h"
+#include "autograd/detail/elementwise.h"
 #include "autograd/ops.h"
 #include "core/vector_math.h"
 

@@ -1,7 +1,7 @@
 // The plain (tanh) recurrence and the GRU over a whole sequence, one op each: the recurrent product
 // of a step is one GEMM, the weight gradient of all steps is one GEMM.
+#include "autograd/detail/rnn_walk.h"
 #include "autograd/ops.h"
-#include "autograd/rnn_walk.h"
 #include "core/vector_math.h"
 
 namespace heed {

@@ -6,7 +6,7 @@
 #include <atomic>
 #include <unordered_map>
 
-#include "autograd/tape_storage.h"
+#include "autograd/detail/tape_storage.h"
 #include "core/kernels.h"
 #include "core/scope.h"
 

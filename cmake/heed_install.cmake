@@ -9,6 +9,7 @@ foreach(folder core autograd layers optim)
   file(GLOB headers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS
        ${PROJECT_SOURCE_DIR}/${folder}/*.h)
   foreach(header IN LISTS headers)
+    # folder/detail/ is private: installed for the public headers that need it, never offered.
     string(APPEND everything "#include \"${header}\"\n")
   endforeach()
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder}

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/blas_core.h"
+#include "core/detail/blas_core.h"
 
 #if defined(OPENBLAS_VERSION) || defined(OPENBLAS_CONST)
 #define HEED_OPENBLAS 1

@@ -1,4 +1,4 @@
-#include "core/blas_core.h"
+#include "core/detail/blas_core.h"
 
 #include <cblas.h>
 

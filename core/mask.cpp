@@ -21,8 +21,7 @@ Mask Mask::keep(std::vector<uint8_t> keep) {
 
 Mask Mask::keep(std::vector<uint8_t> keep, const Shape& shape) {
   require(static_cast<int64_t>(keep.size()) == shape.numel() && shape.rank() >= 1,
-          "Mask::keep: expected {} values for shape {}, got {}", shape.numel(), shape,
-          keep.size());
+          "Mask::keep: expected {} values for shape {}, got {}", shape.numel(), shape, keep.size());
   Mask m;
   m.keep_ = std::make_shared<const std::vector<uint8_t>>(std::move(keep));
   m.keep_shape_ = shape;
@@ -53,8 +52,7 @@ Mask Mask::operator&(const Mask& o) const {
   if (o.keep_) {
     if (m.keep_) {
       require(m.keep_shape_ == o.keep_shape_,
-              "Mask &: expected keep masks of one shape, got {}, {}", m.keep_shape_,
-              o.keep_shape_);
+              "Mask &: expected keep masks of one shape, got {}, {}", m.keep_shape_, o.keep_shape_);
       auto both = *m.keep_;
       for (size_t i = 0; i < both.size(); ++i) both[i] = both[i] != 0 && (*o.keep_)[i] != 0;
       m.keep_ = std::make_shared<const std::vector<uint8_t>>(std::move(both));
@@ -87,13 +85,11 @@ void Mask::check(std::string_view op, const Shape& shape) const {
   require(shape.rank() >= 1, "{}: a mask needs an axis to mask, got a scalar", op);
   const int64_t n = shape.back();
   if (lengths_) {
-    require(shape.rank() >= 2, "{}: Mask::lengths needs [batch, ..., n], got {}", op,
-            shape);
+    require(shape.rank() >= 2, "{}: Mask::lengths needs [batch, ..., n], got {}", op, shape);
     (void)Mask::lengths(*lengths_).lengths_of(op, shape[0], n);
   }
   if (causal_)
-    require(shape.rank() >= 2, "{}: Mask::causal needs [..., target, source], got {}", op,
-            shape);
+    require(shape.rank() >= 2, "{}: Mask::causal needs [..., target, source], got {}", op, shape);
   if (keep_) {
     const Shape& k = keep_shape_;
     const bool fits = k == shape || (k.rank() == 1 && k[0] == n) ||

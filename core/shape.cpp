@@ -70,8 +70,8 @@ Shape broadcast_shape(std::string_view op, const Shape& a, const Shape& b) {
   for (int k = 0; k < rank; ++k) {  // k counts from the innermost axis
     const int64_t na = k < a.rank() ? a.back(k) : 1, nb = k < b.rank() ? b.back(k) : 1;
     require(na == nb || na == 1 || nb == 1,
-            "{}: expected shapes that broadcast, got {} and {}: axis {} is {} against {}", op,
-            a, b, -1 - k, na, nb);
+            "{}: expected shapes that broadcast, got {} and {}: axis {} is {} against {}", op, a, b,
+            -1 - k, na, nb);
     sizes[static_cast<size_t>(rank - 1 - k)] = na == 1 ? nb : na;
   }
   return Shape(std::span<const int64_t>(sizes.data(), static_cast<size_t>(rank)));

@@ -41,7 +41,7 @@ mutations=(
   "ops_rnn.cpp|gru_sequence|reset gate forgotten|dg[2 * n + j] = da_n * r[j];|dg[2 * n + j] = da_n;"
   "ops_lstm.cpp|lstm_sequence|forget gate forgotten|dc[j] = d * f[j];|dc[j] = d;"
   "ops_lstm.cpp|lstm_sequence|way through the output forgotten|const T d = dc[j] + dh[j] * o[j] * (1 - tc[j] * tc[j]);|const T d = dc[j];"
-  "rnn_walk.h|rnn_sequence|padding leaks in|if (w.active(b, t)) vaxpy(w.hidden|vaxpy(w.hidden"
+  "detail/rnn_walk.h|rnn_sequence|padding leaks in|if (w.active(b, t)) vaxpy(w.hidden|vaxpy(w.hidden"
   "backward.cpp|Tape|shared memory written|if (s.shared) {|if (false) {"
 )
 

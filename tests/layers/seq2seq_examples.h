@@ -56,6 +56,22 @@ inline TestBatch batch_of(std::span<const Example> all, int64_t garbage = 0, siz
   return {{ids(source, s), ids(in, t), lengths}, ids(out, t)};
 }
 
+/// Attention of every score, and none.
+inline std::vector<Seq2SeqOptions> variants() {
+  std::vector<Seq2SeqOptions> all;
+  for (const Score s : {Score::additive, Score::dot, Score::scaled_dot, Score::general}) {
+    Seq2SeqOptions o{.source_vocabulary = 1, .target_vocabulary = 1};
+    o.score = s;
+    all.push_back(o);
+  }
+  all.push_back(all[0]);
+  all.back().attention = false;
+  return all;
+}
+inline std::string label(const Seq2SeqOptions& o) {
+  return o.attention ? std::string(name_of(o.score)) : "no attention";
+}
+
 /// A small model in f64 whose scores, states and words all matter: weights several times larger
 /// than at the beginning of training.
 inline Seq2Seq small_model(Seq2SeqOptions o = {}, uint64_t seed = 8) {

@@ -5,91 +5,6 @@
 namespace heed::test {
 namespace {
 
-// Attention of every score, and none.
-std::vector<Seq2SeqOptions> variants() {
-  std::vector<Seq2SeqOptions> all;
-  for (const Score s : {Score::additive, Score::dot, Score::scaled_dot, Score::general}) {
-    Seq2SeqOptions o{.source_vocabulary = 1, .target_vocabulary = 1};
-    o.score = s;
-    all.push_back(o);
-  }
-  all.push_back(all[0]);
-  all.back().attention = false;
-  return all;
-}
-std::string label(const Seq2SeqOptions& o) {
-  return o.attention ? std::string(name_of(o.score)) : "no attention";
-}
-
-// Per-token log-probabilities of sentence b.
-Numbers log_probabilities(const Seq2Seq& m, const TestBatch& batch, int64_t b, size_t words) {
-  const Tensor nll = cross_entropy(m(batch.in).logits, batch.target_out,
-                                   {.ignore = kIgnore, .reduction = Reduction::per_token});
-  const Numbers all = select(nll, 0, b).to_vector();
-  return {all.begin(), all.begin() + static_cast<int64_t>(words)};
-}
-
-// ---- padding ----
-
-class Padding : public ::testing::TestWithParam<size_t> {};
-INSTANTIATE_TEST_SUITE_P(BatchesOf, Padding, ::testing::Values(2, 7, 64),
-                         [](const auto& p) { return std::to_string(p.param); });
-
-TEST_P(Padding, ASentenceHasTheSameLogProbabilitiesAloneAndInABatch) {
-  const std::vector<Example> all = examples(GetParam(), 31, true);
-  for (const Seq2SeqOptions& o : variants()) {
-    const Seq2Seq m = small_model(o);
-    const TestBatch batch = batch_of(all);
-    for (size_t i = 0; i < all.size(); ++i) {
-      const size_t n = all[i].target.size();
-      expect_close(label(o) + ", sentence " + std::to_string(i),
-                   log_probabilities(m, batch, static_cast<int64_t>(i), n),
-                   log_probabilities(m, batch_of({&all[i], 1}), 0, n), 1e-12);
-    }
-  }
-}
-
-TEST_P(Padding, GradientsOfABatchAreTheSumOverItsSentences) {
-  const std::vector<Example> all = examples(GetParam(), 32, true);
-  for (const Seq2SeqOptions& o : variants()) {
-    Seq2Seq m = small_model(o);
-    std::vector<Numbers> summed;
-    for (const Example& e : all)
-      add_gradients(summed, loss_and_gradients(m, batch_of({&e, 1})).gradients);
-    const Pass together = loss_and_gradients(m, batch_of(all));
-    const Parameters p = parameters(m);
-    for (size_t i = 0; i < p.size(); ++i)
-      expect_close(label(o) + ", gradient of " + p[i].name, together.gradients[i], summed[i],
-                   1e-10);
-  }
-}
-
-TEST_P(Padding, WhatStandsInThePaddingDoesNotMatter) {
-  const std::vector<Example> all = examples(GetParam(), 33, true);
-  for (const Seq2SeqOptions& o : variants()) {
-    Seq2Seq m = small_model(o);
-    const Pass clean = loss_and_gradients(m, batch_of(all, 0)),
-               dirty = loss_and_gradients(m, batch_of(all, 10));
-    EXPECT_EQ(clean.outputs, dirty.outputs) << label(o);
-    EXPECT_EQ(clean.gradients, dirty.gradients) << label(o);
-    const Pass longer = loss_and_gradients(m, batch_of(all, 7, 5));
-    expect_same(label(o), leaves_of(parameters(m)), longer, clean, 1e-12);
-  }
-}
-
-TEST_P(Padding, MicroBatchesAddUpToTheBatch) {
-  const std::vector<Example> all = examples(GetParam(), 34);
-  const std::span<const Example> half(all);
-  Seq2Seq m = small_model();
-  const size_t middle = all.size() / 2;
-  std::vector<Numbers> summed = loss_and_gradients(m, batch_of(half.first(middle))).gradients;
-  add_gradients(summed, loss_and_gradients(m, batch_of(half.subspan(middle))).gradients);
-  const Pass whole = loss_and_gradients(m, batch_of(all));
-  const Parameters p = parameters(m);
-  for (size_t i = 0; i < p.size(); ++i)
-    expect_close("gradient of " + p[i].name, whole.gradients[i], summed[i], 1e-12);
-}
-
 // ---- the equations at the head of seq2seq.h, one after the other ----
 
 TEST(Seq2Seq, ComputesItsEquations) {
@@ -311,6 +226,18 @@ TEST(Seq2Seq, ForcingOfZeroFeedsTheModelsOwnWords) {
   }
 }
 
+TEST(Seq2Seq, ChoosingAWordIsNotRecorded) {
+  const Seq2Seq m = small_model();
+  Rng coins(1);
+  const Tape tape;
+  (void)m(batch_of(examples(4, 42)).in, {0, &coins});
+  int outputs = 0;
+  for (const Node& n : tape.nodes())
+    outputs += n.table->info->name == "linear" &&
+               tape.slots()[static_cast<size_t>(n.first_slot)].shape.back() == kTargetWords;
+  EXPECT_EQ(outputs, 1) << "logits of the whole batch, and none for the choices";
+}
+
 TEST(Seq2Seq, ForcingOfOneNeverAsksForACoin) {
   const Seq2Seq m = small_model();
   const TestBatch b = batch_of(examples(4, 43));
@@ -347,6 +274,47 @@ TEST(Seq2Seq, DropoutHappensOnlyWithAGenerator) {
   EXPECT_NE(once, with(b.in, {}, &r3).logits.to_vector());
   Rng unused(1);
   EXPECT_EQ(without(b.in, {}, &unused).logits.to_vector(), without(b.in).logits.to_vector());
+}
+
+TEST(Seq2Seq, DropoutIsOnBothEmbeddingsAndOnWhatTheOutputReads) {
+  Seq2SeqOptions o{.source_vocabulary = 1, .target_vocabulary = 1};
+  o.dropout = 0.5;
+  Seq2Seq m = small_model(o);
+  const TestBatch b = batch_of(examples(2, 45));
+  Rng used(1), same(1);
+  const Numbers logits = m(b.in, {}, &used).logits.to_vector();
+  const uint64_t source = same.next_key(), target = same.next_key(), read = same.next_key();
+  EXPECT_EQ(used.next_u32(), same.next_u32()) << "a key for each of the three places";
+
+  // The same from the parts, without a generator: its words come from tables of their own.
+  const auto dropped = [](const Tensor& table, const Tensor& ids, uint64_t key) {
+    const Tensor x = dropout(embedding(table, ids), 0.5, key);
+    return reshape(x, {-1, x.size(2)});
+  };
+  const auto counting = [](const Tensor& ids) {
+    std::vector<int64_t> all(static_cast<size_t>(ids.numel()));
+    for (size_t i = 0; i < all.size(); ++i) all[i] = static_cast<int64_t>(i);
+    return Tensor::ids(all, ids.shape());
+  };
+  Seq2Seq parts = m;
+  parts.source.weight = leaf(dropped(m.source.weight, b.in.source, source));
+  parts.target.weight = leaf(dropped(m.target.weight, b.in.target_in, target));
+  const int64_t width = m.output.weight.size(1);
+  parts.output.weight = leaf(cast(Tensor::zeros({width, width}), f64));
+  for (int64_t i = 0; i < width; ++i)
+    parts.output.weight.mutable_data<double>()[i * width + i] = 1;  // shows what the output reads
+  parts.output.bias = {};
+  const Tensor reads =
+      parts({counting(b.in.source), counting(b.in.target_in), b.in.source_lengths}).logits;
+  const Tensor expected = linear(dropout(reads, 0.5, read), m.output.weight, m.output.bias);
+  expect_close("logits", logits, expected.to_vector(), 1e-13);
+  expect_gradients(
+      "dropout",
+      [&] {
+        Rng fixed(1);
+        return Tensors{m(b.in, {}, &fixed).logits};
+      },
+      leaves_of(parameters(m)), 10);
 }
 
 // ---- errors ----

@@ -1,0 +1,226 @@
+// Rows of the layer table. Names and shapes of parameters are written out by hand from PyTorch's
+// documentation of the layer of the same name; what PyTorch does not have is named as it would be.
+#include "tests/layers/layer_table.h"
+
+#include <memory>
+
+#include "layers/attention.h"
+#include "layers/embedding.h"
+#include "layers/gru.h"
+#include "layers/layer_norm.h"
+#include "layers/linear.h"
+#include "layers/lstm.h"
+#include "layers/rnn.h"
+#include "layers/seq2seq.h"
+
+namespace heed::test {
+namespace {
+
+template <class Make, class Run, class Walk>
+Row row(std::string layer, std::string label, NamedShapes parameters_, std::vector<Input> inputs,
+        std::vector<Shape> outputs, Make make, Run run, Walk walk) {
+  Row r{std::move(layer),  std::move(label),   std::move(parameters_),
+        std::move(inputs), std::move(outputs), {}};
+  r.make = [=](uint64_t seed, DType dtype) {
+    Rng rng(seed);
+    using L = decltype(make(rng));
+    const auto held = std::make_shared<L>(make(rng));
+    to(*held, dtype);
+    return Instance{parameters(*held), [=](const Tensors& in) { return run(*held, in); },
+                    [=](const Tensor& x, const std::vector<int64_t>& lengths) -> Sequence {
+                      return walk(*held, x, Mask::lengths(lengths));
+                    }};
+  };
+  return r;
+}
+
+// PyTorch's names of a recurrent layer, `rows` = gates * hidden.
+NamedShapes recurrent_names(int64_t input, int64_t rows, int64_t hidden, int64_t layers,
+                            bool bidirectional) {
+  NamedShapes all;
+  for (int64_t l = 0; l < layers; ++l)
+    for (const std::string end : {"", "_reverse"}) {
+      if (!bidirectional && !end.empty()) continue;
+      const std::string suffix = "_l" + std::to_string(l) + end;
+      const int64_t in = l == 0 ? input : hidden * (bidirectional ? 2 : 1);
+      all.push_back({"weight_ih" + suffix, {rows, in}});
+      all.push_back({"weight_hh" + suffix, {rows, hidden}});
+      all.push_back({"bias_ih" + suffix, {rows}});
+      all.push_back({"bias_hh" + suffix, {rows}});
+    }
+  return all;
+}
+
+Tensors all_of(const RnnOutput& o) {
+  Tensors all{o.y};
+  all.insert(all.end(), o.state.h.begin(), o.state.h.end());
+  return all;
+}
+Tensors all_of(const GruOutput& o) {
+  Tensors all{o.y};
+  all.insert(all.end(), o.state.h.begin(), o.state.h.end());
+  return all;
+}
+Tensors all_of(const LstmOutput& o) {
+  Tensors all{o.y};
+  all.insert(all.end(), o.state.h.begin(), o.state.h.end());
+  all.insert(all.end(), o.state.c.begin(), o.state.c.end());
+  return all;
+}
+Sequence sequence_of(const Tensors& all) {
+  return {{all[0]}, {all.begin() + 1, all.end()}};
+}
+
+void add_simple(std::vector<Row>& all) {
+  const auto apply = [](const auto& f, const Tensors& in) { return Tensors{f(in[0])}; };
+  const auto walk = [](const auto& f, const Tensor& x, const Mask&) {
+    return Sequence{{f(x)}, {}};
+  };
+  all.push_back(row(
+      "Linear", "bias", {{"weight", {4, 3}}, {"bias", {4}}}, {{"x", {2, 5, 3}}}, {{2, 5, 4}},
+      [](Rng& rng) { return Linear({.in = 3, .out = 4}, rng); }, apply, walk));
+  all.push_back(row(
+      "Linear", "no bias", {{"weight", {4, 3}}}, {{"x", {2, 5, 3}}}, {{2, 5, 4}},
+      [](Rng& rng) { return Linear({.in = 3, .out = 4, .bias = false}, rng); }, apply, walk));
+  all.push_back(row(
+      "Embedding", "", {{"weight", {6, 3}}}, {{"ids", {2, 5}, 6}}, {{2, 5, 3}},
+      [](Rng& rng) { return Embedding({.count = 6, .size = 3}, rng); }, apply, walk));
+  all.push_back(row(
+      "LayerNorm", "", {{"weight", {6}}, {"bias", {6}}}, {{"x", {2, 5, 6}}}, {{2, 5, 6}},
+      [](Rng& rng) {
+        LayerNorm f({.size = 6});
+        f.weight = init::normal({6}, 1, rng);  // not 1 and 0: both have to matter
+        f.bias = init::normal({6}, 1, rng);
+        return f;
+      },
+      apply, walk));
+}
+
+template <class L>
+void add_recurrent(std::vector<Row>& all, const std::string& layer, int64_t gates, bool cells) {
+  const auto run = [](const L& f, const Tensors& in) {
+    return all_of(f(in[0], Mask::lengths({4, 1})));
+  };
+  const auto walk = [](const L& f, const Tensor& x, const Mask& mask) {
+    return sequence_of(all_of(f(x, mask)));
+  };
+  const auto add = [&](const std::string& label, const RecurrentOptions& o) {
+    const int64_t d = o.bidirectional ? 2 : 1;
+    std::vector<Shape> outputs{{2, 4, d * o.hidden}};
+    for (int64_t i = 0; i < o.layers * d * (cells ? 2 : 1); ++i) outputs.push_back({2, o.hidden});
+    NamedShapes names =
+        recurrent_names(o.input, gates * o.hidden, o.hidden, o.layers, o.bidirectional);
+    if (!o.bias) std::erase_if(names, [](const auto& p) { return p.first[0] == 'b'; });
+    all.push_back(row(
+        layer, label, names, {{"x", {2, 4, o.input}}}, outputs, [o](Rng& rng) { return L(o, rng); },
+        run, walk));
+  };
+  add("one layer", {.input = 3, .hidden = 2});
+  add("no bias", {.input = 3, .hidden = 2, .bias = false});
+  add("two layers, both directions", {.input = 3, .hidden = 2, .layers = 2, .bidirectional = true});
+  add("composed", {.input = 3, .hidden = 2, .bidirectional = true, .fused = false});
+}
+
+void add_gru_of_the_paper(std::vector<Row>& all) {
+  all.push_back(row(
+      "Gru", "reset before the product", recurrent_names(3, 6, 2, 1, true), {{"x", {2, 4, 3}}},
+      {{2, 4, 4}, {2, 2}, {2, 2}},
+      [](Rng& rng) {
+        return Gru({.input = 3, .hidden = 2, .bidirectional = true}, rng, GruReset::before);
+      },
+      [](const Gru& f, const Tensors& in) {
+        return all_of(f(in[0], Mask::lengths({4, 1})));
+      },
+      [](const Gru& f, const Tensor& x, const Mask& mask) {
+        return sequence_of(all_of(f(x, mask)));
+      }));
+}
+
+void add_attention(std::vector<Row>& all) {
+  const auto add = [&](const AttentionOptions& o, const NamedShapes& names) {
+    all.push_back(row(
+        "Attention", std::string(name_of(o.score)) + (o.fused ? "" : " composed"), names,
+        {{"keys", {2, 4, o.key}}, {"query", {2, 3, o.query}}, {"values", {2, 4, 5}}},
+        {{2, 3, 5}, {2, 3, 4}}, [o](Rng& rng) { return Attention(o, rng); },
+        [](const Attention& f, const Tensors& in) {
+          const Attended a = f(in[1], f.memory(in[0], Mask::lengths({4, 2}), in[2]));
+          return Tensors{a.context, a.weights};
+        },
+        [](const Attention& f, const Tensor& x, const Mask& mask) {
+          const Tensor one = noise({1, f.options.query}, 5, x.dtype());
+          const Tensor q = concat(Tensors(static_cast<size_t>(x.shape()[0]), one), 0);
+          return Sequence{{}, {f(q, f.memory(x, mask)).context}};
+        }));
+  };
+  const NamedShapes additive{
+      {"query.weight", {3, 2}}, {"key.weight", {3, 4}}, {"key.bias", {3}}, {"v", {3}}};
+  add({.score = Score::additive, .query = 2, .key = 4, .width = 3}, additive);
+  add({.score = Score::additive, .query = 2, .key = 4, .width = 3, .fused = false}, additive);
+  add({.score = Score::dot, .query = 3, .key = 3}, {});
+  add({.score = Score::scaled_dot, .query = 3, .key = 3}, {});
+  add({.score = Score::general, .query = 2, .key = 3}, {{"weight", {2, 3}}});
+}
+
+void add_seq2seq(std::vector<Row>& all) {
+  const auto add = [&](const std::string& label, const Seq2SeqOptions& o) {
+    NamedShapes names{{"source.weight", {7, 3}}, {"target.weight", {6, 3}}};
+    for (auto& [name, shape] : recurrent_names(3, 6, 2, 1, true))
+      names.push_back({"encoder." + name, shape});
+    names.insert(names.end(), {{"bridge.weight", {3, 4}}, {"bridge.bias", {3}}});
+    if (o.attention)
+      names.insert(names.end(), {{"attention.query.weight", {5, 3}},
+                                 {"attention.key.weight", {5, 4}},
+                                 {"attention.key.bias", {5}},
+                                 {"attention.v", {5}}});
+    names.insert(names.end(), {{"decoder.weight_ih", {9, 7}},
+                               {"decoder.weight_hh", {9, 3}},
+                               {"decoder.bias_ih", {9}},
+                               {"decoder.bias_hh", {9}},
+                               {"output.weight", {6, 10}},
+                               {"output.bias", {6}}});
+    std::vector<Shape> outputs{{2, 3, 6}};
+    if (o.attention) outputs.push_back({2, 3, 4});
+    all.push_back(row(
+        "Seq2Seq", label, names, {{"source", {2, 4}, 7}, {"target_in", {2, 3}, 6}}, outputs,
+        [o](Rng& rng) { return Seq2Seq(o, rng); },
+        [](const Seq2Seq& f, const Tensors& in) {
+          const Seq2SeqOutput out = f({in[0], in[1], {4, 2}});
+          return out.weights.defined() ? Tensors{out.logits, out.weights} : Tensors{out.logits};
+        },
+        [](const Seq2Seq& f, const Tensor& x, const Mask& mask) {
+          const int64_t b = x.shape()[0];
+          std::vector<int64_t> words;
+          for (int64_t i = 0; i < b; ++i) words.insert(words.end(), {1, 4, 2});
+          const auto lengths = mask.lengths_of("test", b, x.shape()[1]);
+          return Sequence{{}, {f({x, Tensor::ids(words, {b, 3}), lengths}).logits}};
+        }));
+  };
+  Seq2SeqOptions o{.source_vocabulary = 7,
+                   .target_vocabulary = 6,
+                   .embedding = 3,
+                   .encoder_hidden = 2,
+                   .decoder_hidden = 3,
+                   .attention_width = 5};
+  add("attention", o);
+  o.attention = false;
+  add("no attention", o);
+}
+
+}  // namespace
+
+const std::vector<Row>& layer_table() {
+  static const std::vector<Row> rows = [] {
+    std::vector<Row> all;
+    add_simple(all);
+    add_recurrent<Rnn>(all, "Rnn", 1, false);
+    add_recurrent<Gru>(all, "Gru", 3, false);
+    add_recurrent<Lstm>(all, "Lstm", 4, true);
+    add_gru_of_the_paper(all);
+    add_attention(all);
+    add_seq2seq(all);
+    return all;
+  }();
+  return rows;
+}
+
+}  // namespace heed::test
