@@ -56,6 +56,7 @@ Seq2Seq::Seq2Seq(const Seq2SeqOptions& o, Rng& rng) : options(o), dropout{o.drop
   cell.bias_ih = init::fan({3 * h}, h, rng);
   cell.bias_hh = init::fan({3 * h}, h, rng);
   const int64_t read = h + context + o.embedding;
+  require(o.readout >= 0, "seq2seq: expected a readout of >= 0 units, got {}", o.readout);
   require(!o.tied || o.readout == o.embedding,
           "seq2seq: a tied output needs a readout as wide as the embedding, {}, got {}",
           o.embedding, o.readout);

@@ -30,26 +30,30 @@ std::string label(const Attention& f) {
 // ---- the definitions, on numbers that can be worked out in the head ----
 
 // Keys (1, 0), (0, 2), (1, 1) and the query (2, 3).
-const Tensor kKeys = reshape(Tensor::of({1, 0, 0, 2, 1, 1}, f64), {1, 3, 2});
-const Tensor kQuery = Tensor::of({{2, 3}}, f64);
+Tensor the_keys() {
+  return reshape(Tensor::of({1, 0, 0, 2, 1, 1}, f64), {1, 3, 2});
+}
+Tensor the_query() {
+  return Tensor::of({{2, 3}}, f64);
+}
 
 TEST(AttentionByHand, Dot) {
   const Attention f = make({.score = Score::dot, .query = 2, .key = 2});
-  EXPECT_EQ(f.scores(kQuery, f.memory(kKeys)).to_vector(), (Numbers{2, 6, 5}));
+  EXPECT_EQ(f.scores(the_query(), f.memory(the_keys())).to_vector(), (Numbers{2, 6, 5}));
 }
 
 TEST(AttentionByHand, ScaledDotDividesByTheRootOfTheSize) {
   const Attention f = make({.score = Score::scaled_dot, .query = 2, .key = 2});
   const double r = std::sqrt(2.0);
-  expect_close("scores", f.scores(kQuery, f.memory(kKeys)).to_vector(), {2 / r, 6 / r, 5 / r},
-               1e-15);
+  expect_close("scores", f.scores(the_query(), f.memory(the_keys())).to_vector(),
+               {2 / r, 6 / r, 5 / r}, 1e-15);
 }
 
 TEST(AttentionByHand, GeneralPutsAMatrixBetweenQueryAndKey) {
   Attention f = make({.score = Score::general, .query = 2, .key = 2});
   f.weight = leaf(Tensor::of({{1, 2}, {3, 4}}, f64));
   // W k: (1, 3), (4, 8), (3, 7)
-  EXPECT_EQ(f.scores(kQuery, f.memory(kKeys)).to_vector(),
+  EXPECT_EQ(f.scores(the_query(), f.memory(the_keys())).to_vector(),
             (Numbers{2 * 1 + 3 * 3, 2 * 4 + 3 * 8, 2 * 3 + 3 * 7}));
 }
 
@@ -62,7 +66,7 @@ TEST(AttentionByHand, AdditiveScoresThroughATanh) {
     f.key.bias = leaf(Tensor::of({0.5, 1}, f64));
     f.v = leaf(Tensor::of({3, -2}, f64));
     const auto e = [](double a, double b) { return 3 * std::tanh(a) - 2 * std::tanh(b); };
-    expect_close("scores", f.scores(kQuery, f.memory(kKeys)).to_vector(),
+    expect_close("scores", f.scores(the_query(), f.memory(the_keys())).to_vector(),
                  {e(1.5, 1), e(4.5, -1), e(2.5, 1)}, 1e-15);
   }
 }

@@ -175,9 +175,11 @@ void add_seq2seq(std::vector<Row>& all) {
     names.insert(names.end(), {{"decoder.weight_ih", {9, 7}},
                                {"decoder.weight_hh", {9, 3}},
                                {"decoder.bias_ih", {9}},
-                               {"decoder.bias_hh", {9}},
-                               {"output.weight", {6, 10}},
-                               {"output.bias", {6}}});
+                               {"decoder.bias_hh", {9}}});
+    if (o.readout > 0)
+      names.insert(names.end(), {{"readout.weight", {3, 10}}, {"readout.bias", {3}}});
+    if (!o.tied) names.push_back({"output.weight", {6, o.readout > 0 ? 3 : 10}});
+    names.push_back({"output.bias", {6}});
     std::vector<Shape> outputs{{2, 3, 6}};
     if (o.attention) outputs.push_back({2, 3, 4});
     all.push_back(row(
@@ -202,7 +204,16 @@ void add_seq2seq(std::vector<Row>& all) {
                    .decoder_hidden = 3,
                    .attention_width = 5};
   add("attention", o);
-  o.attention = false;
+  o.readout = 3;
+  add("readout", o);
+  o.tied = true;
+  add("tied", o);
+  o = {.source_vocabulary = 7,
+       .target_vocabulary = 6,
+       .embedding = 3,
+       .encoder_hidden = 2,
+       .decoder_hidden = 3,
+       .attention = false};
   add("no attention", o);
 }
 

@@ -130,7 +130,6 @@ TEST_P(LayerTable, PaddingChangesNothing) {
   Tensors c;
   for (const Tensors& k : step_cotangents) c.push_back(pad(k, longest, 0));
   for (const Tensors& k : sentence_cotangents) c.push_back(concat(k, 0));
-  const Sequence s = layer.sequence(x, lengths);
   const Pass together = pass(
       leaves, [&] { return flat(layer.sequence(x, lengths)); }, c);
 

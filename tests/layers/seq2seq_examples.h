@@ -5,7 +5,8 @@
 
 namespace heed::test {
 
-inline constexpr int64_t kSourceWords = 11, kTargetWords = 13, kStart = 1, kIgnore = -100;
+inline constexpr int64_t kSourceWords = 11, kTargetWords = 13, kEmbedding = 5, kStart = 1,
+                         kIgnore = -100;
 
 struct Example {
   std::vector<int64_t> source, target;
@@ -56,7 +57,7 @@ inline TestBatch batch_of(std::span<const Example> all, int64_t garbage = 0, siz
   return {{ids(source, s), ids(in, t), lengths}, ids(out, t)};
 }
 
-/// Attention of every score, and none.
+/// Attention of every score, and none; a readout layer, with weights of its own and tied.
 inline std::vector<Seq2SeqOptions> variants() {
   std::vector<Seq2SeqOptions> all;
   for (const Score s : {Score::additive, Score::dot, Score::scaled_dot, Score::general}) {
@@ -64,12 +65,18 @@ inline std::vector<Seq2SeqOptions> variants() {
     o.score = s;
     all.push_back(o);
   }
-  all.push_back(all[0]);
-  all.back().attention = false;
+  all.resize(7, all[0]);
+  all[4].attention = false;
+  all[5].readout = 3;
+  all[6].readout = kEmbedding;
+  all[6].tied = true;
   return all;
 }
 inline std::string label(const Seq2SeqOptions& o) {
-  return o.attention ? std::string(name_of(o.score)) : "no attention";
+  return (o.attention ? std::string(name_of(o.score)) : "no attention") + (o.tied ? ", tied"
+                                                                           : o.readout > 0
+                                                                               ? ", readout"
+                                                                               : "");
 }
 
 /// A small model in f64 whose scores, states and words all matter: weights several times larger
@@ -77,7 +84,7 @@ inline std::string label(const Seq2SeqOptions& o) {
 inline Seq2Seq small_model(Seq2SeqOptions o = {}, uint64_t seed = 8) {
   o.source_vocabulary = kSourceWords;
   o.target_vocabulary = kTargetWords;
-  o.embedding = 5;
+  o.embedding = kEmbedding;
   o.encoder_hidden = 4;
   o.decoder_hidden = o.score == Score::dot || o.score == Score::scaled_dot ? 8 : 6;
   o.attention_width = 7;

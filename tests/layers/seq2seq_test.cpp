@@ -5,6 +5,13 @@
 namespace heed::test {
 namespace {
 
+// ids[:, t]
+Tensor column(const Tensor& ids, int64_t t) {
+  std::vector<int64_t> all;
+  for (int64_t b = 0; b < ids.size(0); ++b) all.push_back(static_cast<int64_t>(ids.at({b, t})));
+  return Tensor::ids(all, {ids.size(0)});
+}
+
 // ---- the equations at the head of seq2seq.h, one after the other ----
 
 TEST(Seq2Seq, ComputesItsEquations) {
@@ -18,13 +25,12 @@ TEST(Seq2Seq, ComputesItsEquations) {
     Tensor s = tanh(linear(summary, m.bridge.weight, m.bridge.bias));
     const Tensor logits = m(batch.in).logits;
     for (int64_t t = 0; t < logits.size(1); ++t) {
-      std::vector<int64_t> words;
-      for (int64_t b = 0; b < 3; ++b)
-        words.push_back(batch.in.target_in.to_ids()[static_cast<size_t>(b * logits.size(1) + t)]);
-      const Tensor y = embedding(m.target.weight, Tensor::ids(words, {3}));
+      const Tensor y = embedding(m.target.weight, column(batch.in.target_in, t));
       const Tensor c = o.attention ? m.attention(s, m.attention.memory(h, mask)).context : summary;
       s = gru_cell(linear(concat({y, c}, 1), m.cell.weight_ih, m.cell.bias_ih), s, m.cell);
-      const Tensor e = linear(concat({s, c, y}, 1), m.output.weight, m.output.bias);
+      Tensor read = concat({s, c, y}, 1);
+      if (o.readout > 0) read = tanh(linear(read, m.readout.weight, m.readout.bias));
+      const Tensor e = linear(read, o.tied ? m.target.weight : m.output.weight, m.output.bias);
       expect_close(label(o), select(logits, 1, t).to_vector(), e.to_vector(), 1e-12);
     }
   }
@@ -82,15 +88,7 @@ TEST(Seq2Seq, EncodeAndStepsEqualTheWholeBatch) {
               (Shape{5, o.score == Score::dot || o.score == Score::scaled_dot ? 8 : 6}));
     Tensor state = e.state;
     for (int64_t t = 0; t < whole.logits.size(1); ++t) {
-      const Tensor words = Tensor::ids(
-          [&] {
-            std::vector<int64_t> column;
-            for (int64_t b = 0; b < 5; ++b)
-              column.push_back(static_cast<int64_t>(batch.in.target_in.at({b, t})));
-            return column;
-          }(),
-          {5});
-      const DecoderStep step = m.step(words, state, e);
+      const DecoderStep step = m.step(column(batch.in.target_in, t), state, e);
       state = step.state;
       EXPECT_EQ(step.logits.shape(), (Shape{5, kTargetWords}));
       expect_close(label(o), step.logits.to_vector(), select(whole.logits, 1, t).to_vector(),
@@ -192,9 +190,8 @@ TEST(Seq2Seq, EvaluationRecordsNothing) {
 std::vector<int64_t> own_words(const Seq2Seq& m, const Seq2SeqBatch& batch) {
   const Encoded e = m.encode(batch.source, batch.source_lengths);
   const int64_t rows = batch.target_in.size(0), steps = batch.target_in.size(1);
-  std::vector<int64_t> fed(static_cast<size_t>(rows * steps)), word;
-  for (int64_t b = 0; b < rows; ++b)
-    word.push_back(static_cast<int64_t>(batch.target_in.at({b, 0})));
+  std::vector<int64_t> fed(static_cast<size_t>(rows * steps));
+  std::vector<int64_t> word = column(batch.target_in, 0).to_ids();
   Tensor state = e.state;
   for (int64_t t = 0; t < steps; ++t) {
     for (int64_t b = 0; b < rows; ++b)
@@ -300,7 +297,7 @@ TEST(Seq2Seq, DropoutIsOnBothEmbeddingsAndOnWhatTheOutputReads) {
   parts.source.weight = leaf(dropped(m.source.weight, b.in.source, source));
   parts.target.weight = leaf(dropped(m.target.weight, b.in.target_in, target));
   const int64_t width = m.output.weight.size(1);
-  parts.output.weight = leaf(cast(Tensor::zeros({width, width}), f64));
+  parts.output.weight = leaf(Tensor::zeros({width, width}, f64));
   for (int64_t i = 0; i < width; ++i)
     parts.output.weight.mutable_data<double>()[i * width + i] = 1;  // shows what the output reads
   parts.output.bias = {};
@@ -361,6 +358,10 @@ TEST(Seq2Seq, SaysWhatDoesNotFit) {
   EXPECT_EQ(built({.source_vocabulary = 0, .target_vocabulary = 5}),
             "seq2seq: expected vocabularies, embedding and hidden sizes >= 1, got 0, 5, 64, 64, "
             "128");
+  EXPECT_EQ(built({.source_vocabulary = 5, .target_vocabulary = 5, .readout = -1}),
+            "seq2seq: expected a readout of >= 0 units, got -1");
+  EXPECT_EQ(built({.source_vocabulary = 5, .target_vocabulary = 5, .tied = true}),
+            "seq2seq: a tied output needs a readout as wide as the embedding, 64, got 0");
   EXPECT_EQ(built({.source_vocabulary = 5, .target_vocabulary = 5, .dropout = 1}),
             "seq2seq: expected dropout in [0, 1), got 1");
 }
