@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/detail/blas_core.h"
+#include "core/vector_math.h"
 
 #if defined(OPENBLAS_VERSION) || defined(OPENBLAS_CONST)
 #define HEED_OPENBLAS 1
@@ -26,6 +27,36 @@ void prepare() {
 #endif
 }
 
+template <class T>
+void rescale(int64_t m, int64_t n, T beta, T* c, int64_t ldc) {
+  if (beta == T(1)) return;
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < n; ++j) c[i * ldc + j] = beta == T(0) ? T(0) : beta * c[i * ldc + j];
+}
+
+// The products of attention, one query against one sentence, are a row times a matrix, and their
+// gradients a column times a row: BLAS spends more on preparing those than on computing them.
+// Returns false for every other product.
+template <class T>
+bool thin(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
+          const T* b, int64_t ldb, T beta, T* c, int64_t ldc) {
+  constexpr int64_t kMost = 1 << 14;  // larger ones are worth BLAS's preparations
+  if (m * n * k > kMost) return false;
+  if (!tb && (m == 1 || k == 1)) {  // every row of c is a sum of few rows of b
+    rescale(m, n, beta, c, ldc);
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t l = 0; l < k; ++l)
+        vaxpy(n, alpha * a[ta ? l * lda + i : i * lda + l], b + l * ldb, c + i * ldc);
+    return true;
+  }
+  if (tb && m == 1 && (!ta || lda == 1)) {  // every element of c is a product of two rows
+    for (int64_t j = 0; j < n; ++j)
+      c[j] = alpha * vdot(k, a, b + j * ldb) + (beta == T(0) ? T(0) : beta * c[j]);
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 template <class T>
@@ -33,10 +64,10 @@ void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, T
           int64_t lda, const T* b, int64_t ldb, T beta, T* c, int64_t ldc) {
   if (m == 0 || n == 0) return;
   if (k == 0) {  // an empty sum: BLAS may refuse the leading dimensions
-    for (int64_t i = 0; i < m; ++i)
-      for (int64_t j = 0; j < n; ++j) c[i * ldc + j] = beta == T(0) ? T(0) : beta * c[i * ldc + j];
+    rescale(m, n, beta, c, ldc);
     return;
   }
+  if (thin(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
   prepare();
   const auto ta = transpose_a ? CblasTrans : CblasNoTrans;
   const auto tb = transpose_b ? CblasTrans : CblasNoTrans;
