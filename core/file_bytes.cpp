@@ -58,8 +58,8 @@ std::string real_path(const std::string& path) {
   return real ? real.get() : path;
 }
 
-// Written beside the target and renamed over it, or removed.
-void replace_file(const std::string& path, std::string_view bytes) {
+// Written beside the target and renamed over it, or removed. `mode`: of the file that was there.
+void replace_file(const std::string& path, std::string_view bytes, const mode_t* mode) {
   static std::atomic<unsigned> serial{0};  // threads of one process may write at once
   const std::string target = real_path(path);
   const std::string part = fmt::format("{}.part-{}-{}", target, ::getpid(), serial++);
@@ -67,7 +67,8 @@ void replace_file(const std::string& path, std::string_view bytes) {
   if (fd.get() < 0) fail_system(path, "expected a folder that a file can be written in, got");
   try {
     write_all(fd.get(), bytes, path);
-    if (::fsync(fd.get()) != 0 || !fd.close() || ::rename(part.c_str(), target.c_str()) != 0)
+    if ((mode && ::fchmod(fd.get(), *mode) != 0) || ::fsync(fd.get()) != 0 || !fd.close() ||
+        ::rename(part.c_str(), target.c_str()) != 0)
       fail_system(path, "expected to write it, got");
   } catch (...) {
     ::unlink(part.c_str());
@@ -110,11 +111,12 @@ std::string read_file(const std::string& path, uint64_t max_bytes) {
 
 void write_file(const std::string& path, std::string_view bytes) {
   struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return replace_file(path, bytes);
+  if (::stat(path.c_str(), &info) != 0) return replace_file(path, bytes, nullptr);
   if (S_ISDIR(info.st_mode)) fail_file(path, "expected a file to write, got a folder");
   // Replacing needs no permission on the old file; the one who took it away meant something.
   if (::access(path.c_str(), W_OK) != 0) fail_system(path, "expected to write it, got");
-  if (S_ISREG(info.st_mode)) return replace_file(path, bytes);
+  const mode_t mode = info.st_mode & 07777;
+  if (S_ISREG(info.st_mode)) return replace_file(path, bytes, &mode);
   const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (fd.get() < 0) fail_system(path, "expected to write it, got");
   write_all(fd.get(), bytes, path);

@@ -16,8 +16,9 @@ namespace heed {
 std::string read_file(const std::string& path, uint64_t max_bytes = UINT64_MAX);
 
 /// Makes the file hold exactly `bytes`: they are written to a new file in the same folder, brought
-/// to disk and renamed over the old file, which stays as it was on failure. Something that is not a
-/// regular file (a pipe, /dev/stdout) is written directly. Throws FileError.
+/// to disk and renamed over the old file, which stays as it was on failure. Permissions stay, and
+/// so do symbolic links. Something that is not a regular file (a pipe, /dev/stdout) is written
+/// directly. Throws FileError.
 void write_file(const std::string& path, std::string_view bytes);
 
 /// Bytes of unknown origin for an error text: in quotes, on one line, printable, cut after 60.

@@ -133,10 +133,16 @@ namespace {
 class Model1 {
  public:
   Model1(std::span<const Example> train, std::span<const Example> test) {
+    size_t cells = 0;
+    for (const auto part : {train, test})
+      for (const Example& e : part) cells += (e.src.size() + 1) * e.tgt.size();
+    pairs_.reserve(cells);
     for (const auto part : {train, test})
       for (const Example& e : part) add(e);
     std::ranges::sort(pairs_);
     pairs_.erase(std::unique(pairs_.begin(), pairs_.end()), pairs_.end());
+    pairs_.shrink_to_fit();
+    cells_.reserve(cells);
     // Each cell of each sentence finds its word pair once; EM then runs over flat arrays.
     for (const Sentence& s : sentences_)
       for (const uint32_t t : s.tgt)

@@ -211,7 +211,7 @@ void check(const AttentionMap& map) {
   }
 }
 
-TerminalOptions terminal_options(bool is_terminal) {
+TerminalOptions terminal_options(bool is_terminal, int window) {
   const auto variable = [](const char* name) {
     const char* value = std::getenv(name);
     return std::string_view(value ? value : "");
@@ -220,6 +220,7 @@ TerminalOptions terminal_options(bool is_terminal) {
   const std::string_view columns = variable("COLUMNS");
   int width = 0;
   std::from_chars(columns.data(), columns.data() + columns.size(), width);
+  if (width <= 0) width = window;
   if (width > 0) options.width = width;
   options.colour = is_terminal && variable("NO_COLOR").empty() && variable("TERM") != "dumb";
   return options;

@@ -24,9 +24,10 @@ struct TerminalOptions {
   bool colour = false;  ///< 256 colours; without it the cells hold shade characters
 };
 
-/// From the environment: COLUMNS gives the width (80 without it), colour is on if `is_terminal`,
-/// NO_COLOR is unset or empty (no-color.org), and TERM is not "dumb".
-TerminalOptions terminal_options(bool is_terminal);
+/// From the environment: COLUMNS gives the width (without it `window`, the columns of a terminal,
+/// or 80), colour is on if `is_terminal`, NO_COLOR is unset or empty (no-color.org), and TERM is
+/// not "dumb".
+TerminalOptions terminal_options(bool is_terminal, int window = 0);
 
 /// A heat map in text, one row per target token. Weights stand in per cent in the cells as long as
 /// the width allows; a narrower terminal gets narrow cells with the source written downwards, and a

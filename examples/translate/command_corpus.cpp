@@ -1,5 +1,5 @@
 // translate corpus: a task's sentence pairs as files, so that other programs can read them.
-#include <filesystem>
+#include <cstdlib>
 #include <iostream>
 #include <sstream>
 
@@ -11,6 +11,10 @@
 namespace heed::translate {
 namespace {
 
+using Json = nlohmann::ordered_json;
+
+constexpr double kMostPairs = 5'000'000;
+
 struct CorpusCommand {
   std::string task, out;
   TaskOptions options;
@@ -19,8 +23,8 @@ struct CorpusCommand {
 
 void list_tasks() {
   for (const TaskInfo& t : tasks())
-    fmt::print("{:<12} {:>7} train {:>5} dev {:>5} test   {}\n", t.name, t.train, t.dev, t.test,
-               t.summary);
+    std::cout << fmt::format("{:<12} {:>7} train {:>5} dev {:>5} test   {}\n", t.name, t.train,
+                             t.dev, t.test, t.summary);
 }
 
 template <class Pairs>
@@ -28,7 +32,7 @@ void write_set(const std::string& path, const Pairs& pairs, const std::string& h
   std::ostringstream text;
   write_tsv(text, pairs, header);
   write_file(path, text.str());
-  fmt::print("{}  {} pairs\n", path, pairs.size());
+  std::cout << fmt::format("{}  {} pairs\n", path, pairs.size());
 }
 
 int run(const CorpusCommand& c) {
@@ -42,7 +46,7 @@ int run(const CorpusCommand& c) {
     write_tsv(std::cout, d.train, d.header);
     return 0;
   }
-  require_writable(c.out);
+  const OutputFolder folder(c.out);
   const std::string at = c.out + "/";
   write_set(at + "train.tsv", d.train, d.header);
   write_set(at + "dev.tsv", d.dev, d.header);
@@ -52,7 +56,29 @@ int run(const CorpusCommand& c) {
   return 0;
 }
 
+CLI::Option* add_seed(CLI::App& sub, uint64_t& seed) {
+  return sub.add_option("--seed", seed, "Of all that is random")
+      ->check(between(0, 1e18))
+      ->capture_default_str();
+}
+
 }  // namespace
+
+CLI::Validator between(double least, double most) {
+  const auto check = [=](const std::string& text) {
+    char* end = nullptr;
+    const double value = std::strtod(text.c_str(), &end);
+    const bool number = !text.empty() && *end == '\0';
+    return number && value >= least && value <= most
+               ? ""
+               : fmt::format("expected a number from {} to {}, got {}", least, most, text);
+  };
+  return {check, ""};
+}
+
+CLI::Validator one_of(const std::vector<std::string>& words) {
+  return CLI::Validator(CLI::IsMember(words)).description("");
+}
 
 Run add_corpus(CLI::App& app) {
   auto c = std::make_shared<CorpusCommand>();
@@ -60,47 +86,53 @@ Run add_corpus(CLI::App& app) {
       *app.add_subcommand("corpus", "Write the sentence pairs of a built-in task as TSV");
   sub.add_option("--task", c->task, "Which task");
   sub.add_option("--size", c->options.train, "Training pairs (0: the task's default)")
-      ->check(CLI::NonNegativeNumber);
-  sub.add_option("--seed", c->options.seed)->capture_default_str();
+      ->check(between(0, kMostPairs));
+  add_seed(sub, c->options.seed);
   sub.add_flag("--swap", c->options.swap_sides, "The other direction");
-  sub.add_option("-o,--out", c->out,
-                 "Directory for all splits (default: train to standard output)");
+  sub.add_option("-o,--out", c->out, "Folder for all splits (without: train is printed)");
   sub.add_flag("--list", c->list, "Name the tasks");
   return [c] { return run(*c); };
 }
 
 std::shared_ptr<SourceOptions> add_source_options(CLI::App& sub, bool training) {
   auto o = std::make_shared<SourceOptions>();
-  sub.add_option("--task", o->task, "A built-in task (translate corpus --list)");
-  sub.add_option("--data", o->file, "A TSV file: source TAB target, further columns ignored");
+  CLI::Option* task =
+      sub.add_option("--task", o->task, "A built-in task (translate corpus --list)");
+  sub.add_option("--data", o->file, "TSV file: source TAB target, rest ignored");
+  CLI::Option* seed = add_seed(sub, o->seed);
   if (training) {
     sub.add_option("--train-src", o->train_src, "Source lines of the training pairs");
     sub.add_option("--train-tgt", o->train_tgt, "Target lines of the training pairs");
-    sub.add_option("--valid-src", o->valid_src);
-    sub.add_option("--valid-tgt", o->valid_tgt);
-    sub.add_option("--size", o->size, "Training pairs of a task (0: its default)")
-        ->check(CLI::NonNegativeNumber);
-    const std::map<std::string, Tokeniser> names{{"whitespace", Tokeniser::whitespace},
-                                                 {"char", Tokeniser::chars}};
-    const auto tokeniser = CLI::CheckedTransformer(names);
-    sub.add_option("--src-tokens", o->data.src_tokeniser, "whitespace or char")
-        ->transform(tokeniser);
-    sub.add_option("--tgt-tokens", o->data.tgt_tokeniser, "whitespace or char")
-        ->transform(tokeniser);
-    sub.add_flag("--lowercase", o->data.lowercase);
-    sub.add_option("--max-length", o->data.max_length, "Longest sentence, in tokens")
-        ->check(CLI::PositiveNumber)
-        ->capture_default_str();
+    sub.add_option("--valid-src", o->valid_src, "Source lines of the validation pairs");
+    sub.add_option("--valid-tgt", o->valid_tgt, "Target lines of the validation pairs");
+  } else {
+    seed->needs(task);  // without a task on the command line, the model says it
   }
   sub.add_option("--test-src", o->test_src, "Source lines of the test pairs");
   sub.add_option("--test-tgt", o->test_tgt, "Target lines of the test pairs");
   sub.add_flag("--swap", o->data.swap, "The other direction");
-  sub.add_option("--seed", o->seed)->capture_default_str();
+  if (!training) return o;
+  sub.add_option("--size", o->size, "Training pairs of a task (0: its default)")
+      ->check(between(0, kMostPairs))
+      ->needs(task);
+  // A task brings its own way of cutting text.
+  const auto tokens = [&sub, task](const char* name, Tokeniser& tokeniser) {
+    sub.add_option_function<std::string>(
+           name, [&tokeniser](const std::string& text) { tokeniser = parse_tokeniser(text); },
+           "How lines are cut: whitespace or char")
+        ->excludes(task);
+  };
+  tokens("--src-tokens", o->data.src_tokeniser);
+  tokens("--tgt-tokens", o->data.tgt_tokeniser);
+  sub.add_flag("--lowercase", o->data.lowercase, "Text in lower case")->excludes(task);
+  sub.add_option("--max-length", o->data.max_length, "Longer sentences (tokens) are left out")
+      ->check(between(1, 100'000))
+      ->excludes(task);
   return o;
 }
 
-void print_json(const nlohmann::ordered_json& j) {
-  std::cout << j.dump() << "\n" << std::flush;
+void print_json(const Json& j) {
+  std::cout << j.dump(-1, ' ', false, Json::error_handler_t::replace) << "\n" << std::flush;
 }
 
 }  // namespace heed::translate

@@ -1,7 +1,7 @@
 // translate train: data -> vocabulary -> training -> model directory -> what it is worth.
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
+#include <cstdio>
 #include <fstream>
 #include <thread>
 
@@ -27,7 +27,7 @@ struct TrainCommand {
   bool json = false;
   // Set by the user, or by the task's preset.
   std::optional<int64_t> epochs, batch_tokens;
-  std::optional<double> rate;
+  std::optional<double> rate, dropout, label_smoothing;
 };
 
 Vocabulary vocabulary_of(std::span<const Example> examples, std::vector<std::string> Example::*side,
@@ -69,45 +69,73 @@ Translator make_translator(const TrainCommand& c, const Corpus& corpus, Console&
                    {"label_smoothing", t.label_smoothing},
                    {"forcing", t.forcing},
                    {"threads", t.threads},
-                   {"training_pairs", corpus.sets.train.size()}};
+                   {"size", corpus.sets.train.size()},
+                   {"swap", c.source->data.swap}};
   return {corpus.text, std::move(src), std::move(tgt), Seq2Seq(o, init), about};
 }
 
-// Three sentences whose attention is worth a look: the first ones of moderate length.
+// One line an epoch. It grows as log.jsonl.part and gets its name when the model is there, so that
+// a run that fails leaves the log of the model before it.
+class LogFile {
+ public:
+  explicit LogFile(std::string path) : path_(std::move(path)), out_(part(), std::ios::binary) {
+    if (!out_) fail_file(path_, "cannot be written");
+  }
+  LogFile(const LogFile&) = delete;
+  LogFile& operator=(const LogFile&) = delete;
+  ~LogFile() { std::remove(part().c_str()); }
+  void add(const std::string& line) { out_ << line << "\n" << std::flush; }
+  void finish() {
+    out_.close();
+    if (!out_ || std::rename(part().c_str(), path_.c_str()) != 0)
+      fail_file(path_, "cannot be written; is the disk full, or a folder in its place?");
+  }
+
+ private:
+  [[nodiscard]] std::string part() const { return path_ + ".part"; }
+  std::string path_;
+  std::ofstream out_;
+};
+
+// Three sentences whose attention is worth a look: the first ones of moderate length, or of any.
 std::vector<AttentionMap> some_maps(const Evaluation& e, std::span<const Example> pairs) {
   std::vector<AttentionMap> maps;
-  for (size_t i = 0; i < pairs.size() && maps.size() < 3; ++i)
-    if (pairs[i].src.size() >= 5 && pairs[i].src.size() <= 12 && !e.decoded[i].weights.empty())
-      maps.push_back(attention_map(pairs[i].src, e.decoded[i]));
+  for (const auto& [least, most] : {std::pair<size_t, size_t>{5, 12}, {1, 4}, {13, 40}})
+    for (size_t i = 0; i < pairs.size() && maps.size() < 3; ++i)
+      if (const auto& source = pairs[i].src;
+          source.size() >= least && source.size() <= most && !e.decoded[i].weights.empty())
+        maps.push_back(attention_map(source, e.decoded[i]));
   return maps;
 }
 
-void show(const TrainCommand& c, const Translator& t, const Evaluation& e, const Corpus& corpus,
+// Says whether there was attention to write down.
+bool show(const TrainCommand& c, const Translator& t, const Evaluation& e, const Corpus& corpus,
           Console& console) {
   console.say("\ntranslations of the test set");
   console.write(translations_text(e, corpus.sets.test, t.text));
   console.write(evaluation_text(e));
   const auto maps = some_maps(e, corpus.sets.test);
-  if (maps.empty()) return;
+  if (maps.empty()) return false;
   console.say("\nattention of one sentence: a row says where the decoder looked for that word");
-  console.write(attention_text(maps[0], terminal_options(console.terminal())));
+  console.write(attention_text(maps[0], console.terminal()));
   write_file(c.out + "/attention.html", attention_page(maps, corpus.name));
   std::string lines;
   for (const auto& map : maps) lines += attention_json(map, corpus.name) + "\n";
   write_file(c.out + "/attention.jsonl", lines);
+  return true;
 }
 
 int run(TrainCommand& c) {
   const auto start = std::chrono::steady_clock::now();
-  require(c.score == "none" || score_named(c.score),
-          "train: unknown --score '{}'; known: additive, dot, scaled_dot, general, none", c.score);
   Console console(c.json);
   const Preset preset = preset_for(c.source->task);
   c.training.epochs = c.epochs.value_or(preset.epochs);
   c.training.batch_tokens = c.batch_tokens.value_or(preset.batch_tokens);
   c.training.rate = c.rate.value_or(preset.rate);
+  c.training.label_smoothing = c.label_smoothing.value_or(preset.label_smoothing);
+  c.network.dropout = c.dropout.value_or(preset.dropout);
   c.training.seed = c.source->seed;
-  require_writable(c.out);
+  const OutputFolder folder(c.out);
 
   console.say("seed {}, threads {}", c.training.seed, c.training.threads);
   const Corpus corpus = load_corpus(*c.source);
@@ -117,8 +145,7 @@ int run(TrainCommand& c) {
   Translator t = make_translator(c, corpus, console);
   console.say("model: {} parameters ({} attention)", parameter_count(t.network), c.score);
 
-  std::ofstream log(c.out + "/log.jsonl", std::ios::binary);
-  if (!log) fail_file(c.out + "/log.jsonl", "cannot write it");
+  LogFile log(c.out + "/log.jsonl");
   TrainingWatcher watcher;
   watcher.progress = [&](const TrainingProgress& p) { console.progress(p); };
   watcher.epoch = [&](const EpochReport& r) {
@@ -127,20 +154,21 @@ int run(TrainCommand& c) {
     const auto done = static_cast<double>(r.epoch);
     console.epoch(r, c.training.epochs,
                   spent / done * static_cast<double>(c.training.epochs - r.epoch));
-    log << r.json().dump() << "\n" << std::flush;
+    log.add(r.json().dump());
   };
   const auto reports = train(t, corpus.sets.train, corpus.sets.dev, c.training, watcher);
   save_translator(c.out, t);
+  log.finish();
 
   const Evaluation e = evaluate(t, corpus.sets.test, corpus.sets.train);
-  show(c, t, e, corpus, console);
+  const bool page = show(c, t, e, corpus, console);
   const Verdict verdict = judge(e, corpus.sets.test, preset.goals);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   console.say("\nmodel {}\nlog   {}/log.jsonl", c.out, c.out);
-  if (t.network.options.attention) console.say("page  {}/attention.html", c.out);
-  console.say("{}: {}, in {} ({} parameters, seed {})", verdict.met ? "PASS" : "FAIL", verdict.text,
-              clock_text(seconds), parameter_count(t.network), c.training.seed);
+  if (page) console.say("page  {}/attention.html", c.out);
+  console.say("{}, in {} ({} parameters, seed {})", verdict.text, clock_text(seconds),
+              parameter_count(t.network), c.training.seed);
   Json j{{"task", corpus.name},           {"seed", c.training.seed},
          {"threads", c.training.threads}, {"seconds", seconds},
          {"epochs", reports.size()},      {"parameters", parameter_count(t.network)},
@@ -156,63 +184,48 @@ Run add_train(CLI::App& app) {
   auto c = std::make_shared<TrainCommand>();
   CLI::App& sub = *app.add_subcommand("train", "Train a translator and show what it learned");
   c->source = add_source_options(sub, true);
-  sub.add_option("-o,--out", c->out, "Directory for model, log and page")->capture_default_str();
-  sub.add_option("--epochs", c->epochs, "Passes over the data (default: the task's, or 12)")
-      ->check(CLI::PositiveNumber);
-  sub.add_option("--batch-tokens", c->batch_tokens, "Bound on padded tokens of a batch, each side")
-      ->check(CLI::PositiveNumber);
-  sub.add_option("--rate", c->rate, "Learning rate")->check(CLI::PositiveNumber);
-  sub.add_option("--schedule", c->training.schedule, "Of the rate")
-      ->check(CLI::IsMember({"constant", "cosine", "inverse-sqrt", "plateau", "step"}))
-      ->capture_default_str();
-  sub.add_option("--optimiser", c->training.optimiser)
-      ->check(CLI::IsMember({"adam", "adamw", "rmsprop", "sgd"}))
-      ->capture_default_str();
-  sub.add_option("--clip", c->training.clip, "Largest norm of the gradient")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  sub.add_option("--label-smoothing", c->training.label_smoothing)
-      ->check(CLI::Range(0.0, 0.99))
-      ->capture_default_str();
-  sub.add_option("--forcing", c->training.forcing,
-                 "Teacher-forcing ratio: how often the decoder is fed the gold word")
-      ->check(CLI::Range(0.0, 1.0))
-      ->capture_default_str();
-  sub.add_option("--patience", c->training.patience,
-                 "Stop after so many epochs without a better validation loss (0: never)")
-      ->check(CLI::NonNegativeNumber);
-  sub.add_option("--embedding", c->network.embedding, "Size of word vectors")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  sub.add_option("--encoder-hidden", c->network.encoder_hidden, "Encoder units per direction")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  sub.add_option("--decoder-hidden", c->network.decoder_hidden, "Decoder units")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  sub.add_option("--readout", c->network.readout,
-                 "Units of a layer between the decoder and the output (0: none)")
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  sub.add_flag("--tied", c->network.tied,
-               "Output weights are the target embedding; needs --readout as wide as it");
-  sub.add_option("--score", c->score, "Attention: additive, dot, scaled_dot, general, none")
-      ->capture_default_str();
-  sub.add_option("--dropout", c->network.dropout)
-      ->check(CLI::Range(0.0, 0.95))
-      ->capture_default_str();
-  sub.add_option("--min-count", c->vocabulary.min_count, "Rarer words become <unk>")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  sub.add_option("--max-vocabulary", c->vocabulary.max_size, "Largest vocabulary (0: no limit)");
-  c->training.threads = std::clamp<int64_t>(std::thread::hardware_concurrency(), 1, 2);
-  sub.add_option("--threads", c->training.threads, "Shards of every batch, one thread each")
-      ->check(CLI::Range(1, 256))
-      ->capture_default_str();
-  sub.add_flag("--check-numerics", c->training.check_numerics,
-               "Stop at the first operation that makes a NaN or an infinity");
-  sub.add_flag("--json", c->json,
-               "Standard output is one JSON object; text goes to standard error");
+  const auto option = [&sub](const char* name, auto& value, const char* text) {
+    return sub.add_option(name, value, text)->capture_default_str();
+  };
+  const auto size = [&](const char* name, int64_t& value, double least, const char* text) {
+    option(name, value, text)->check(between(least, 4096));
+  };
+  TrainingOptions& t = c->training;
+  option("-o,--out", c->out, "Folder for model, log and page");
+  sub.add_option("--epochs", c->epochs, "Passes over the data (without: the task's, 12)")
+      ->check(between(1, 1e6));
+  sub.add_option("--batch-tokens", c->batch_tokens, "Most padded tokens of a batch, each side")
+      ->check(between(1, 1e6));
+  sub.add_option("--rate", c->rate, "Learning rate")->check(between(0, 1e38));
+  option("--schedule", t.schedule, "constant, cosine, inverse-sqrt, plateau, step")
+      ->check(one_of({"constant", "cosine", "inverse-sqrt", "plateau", "step"}));
+  option("--optimiser", t.optimiser, "adam, adamw, rmsprop, sgd")
+      ->check(one_of({"adam", "adamw", "rmsprop", "sgd"}));
+  option("--clip", t.clip, "Largest norm of the gradient")->check(between(1e-6, 1e38));
+  sub.add_option("--label-smoothing", c->label_smoothing, "Probability spread over all words")
+      ->check(between(0, 0.99));
+  option("--forcing", t.forcing, "How often the decoder is fed the gold word")
+      ->check(between(0, 1));
+  option("--patience", t.patience, "Stop after N epochs without progress (0: never)")
+      ->check(between(0, 1e6));
+  size("--embedding", c->network.embedding, 1, "Size of word vectors");
+  size("--encoder-hidden", c->network.encoder_hidden, 1, "Encoder units per direction");
+  size("--decoder-hidden", c->network.decoder_hidden, 1, "Decoder units");
+  size("--readout", c->network.readout, 0, "Units of a layer before the output (0: none)");
+  sub.add_flag("--tied", c->network.tied, "Output weights are the target word vectors");
+  option("--score", c->score, "additive, dot, scaled_dot, general, none")
+      ->check(one_of({"additive", "dot", "scaled_dot", "general", "none"}));
+  sub.add_option("--dropout", c->dropout, "Share of activations dropped in training")
+      ->check(between(0, 0.95));
+  option("--min-count", c->vocabulary.min_count, "Rarer words become <unk>")
+      ->check(between(1, 1e9));
+  option("--max-vocabulary", c->vocabulary.max_size, "Most words of a side (0: no limit)")
+      ->check(between(0, 1e7));
+  t.threads = std::clamp<int64_t>(std::thread::hardware_concurrency(), 1, 2);
+  option("--threads", t.threads, "Shards of every batch, one thread each")->check(between(1, 256));
+  sub.add_flag("--check-numerics", t.check_numerics,
+               "Name the first op that makes NaN or infinity");
+  sub.add_flag("--json", c->json, "Print one JSON object; text goes to standard error");
   return [c] { return run(*c); };
 }
 

@@ -1,6 +1,4 @@
 // translate translate | evaluate | align | attention: what a model directory is for.
-#include <unistd.h>
-
 #include <iostream>
 
 #include "core/error.h"
@@ -23,8 +21,8 @@ struct TranslateCommand {
 };
 
 // The tokens of one line as the model was trained on them.
-Tokens cut(const Translator& t, const std::string& line) {
-  return tokenise(t.text.lowercase ? lowercase(line) : line, t.text.source);
+Tokens cut(const Translator& t, const std::string& line, Tokeniser tokeniser) {
+  return tokenise(t.text.lowercase ? lowercase(line) : line, tokeniser);
 }
 
 void require_utf8(const char* where, int64_t line, const std::string& text) {
@@ -36,10 +34,11 @@ void require_utf8(const char* where, int64_t line, const std::string& text) {
 int run(const TranslateCommand& c) {
   const Translator t = load_translator(c.model);
   std::string line;
-  for (int64_t number = 1; std::getline(std::cin, line); ++number) {
+  for (int64_t number = 1; std::cout && std::getline(std::cin, line); ++number) {
+    if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
     if (!line.empty() && line.back() == '\r') line.pop_back();
     require_utf8("standard input", number, line);
-    const Tokens source = cut(t, line);
+    const Tokens source = cut(t, line, t.text.source);
     const Decoded d = decode_greedy(t, std::vector<Tokens>{source})[0];
     if (c.json) {
       print_json({{"source", line},
@@ -50,6 +49,7 @@ int run(const TranslateCommand& c) {
       std::cout << join(d.tokens, t.text.target) << "\n" << std::flush;
     }
   }
+  if (std::ferror(stdin)) fail_file("standard input", "cannot be read; is it a folder?");
   return 0;
 }
 
@@ -90,14 +90,16 @@ Rate contrast_rate(const Translator& t, std::span<const ContrastPair> pairs) {
   return rate;
 }
 
-// Without data on the command line, the task the model was trained on, with its seed.
+// Without data on the command line, the task the model was trained on, as it was then.
 void default_source(SourceOptions& o, const Translator& t) {
   if (!o.task.empty() || !o.file.empty() || !o.test_src.empty()) return;
-  const std::string task = t.about.value("task", "");
+  const std::string task = t.about.at("task");
   for (const TaskInfo& info : tasks())
     if (info.name == task) {
       o.task = task;
-      o.seed = t.about.value("seed", o.seed);
+      o.seed = t.about.at("seed");
+      o.size = t.about.at("size");
+      o.data.swap = t.about.at("swap");
       return;
     }
   throw std::invalid_argument(
@@ -136,7 +138,7 @@ int run(EvaluateCommand& c) {
   }
   const Verdict verdict =
       judge(e, pairs, c.set == "test" ? preset_for(corpus.name).goals : Goals{});
-  console.say("{}: {}", verdict.met ? "PASS" : "FAIL", verdict.text);
+  console.say("{}", verdict.text);
   if (c.json) {
     Seq2Seq network = t.network;
     Json j{{"task", corpus.name},
@@ -145,7 +147,7 @@ int run(EvaluateCommand& c) {
            {"threads", 1},
            {"seconds",
             std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()},
-           {"epochs", t.about.value("epochs", 0)},
+           {"epochs", t.about.at("epochs")},
            {"parameters", parameter_count(network)},
            {"goals_met", verdict.met}};
     j.update(figures);
@@ -189,18 +191,18 @@ int run(const AttentionCommand& c) {
   require(t.network.options.attention, "attention: the model {} was trained without", c.model);
   require_utf8("--sentence", 1, c.sentence);
   require_utf8("--target", 1, c.target);
-  const Tokens source = cut(t, c.sentence);
+  const Tokens source = cut(t, c.sentence, t.text.source);
   require(!source.empty(), "attention: expected a sentence with words in it, got '{}'", c.sentence);
   const Decoded d = c.target.empty()
                         ? decode_greedy(t, std::vector<Tokens>{source})[0]
                         : decode_forced(t, std::vector<Tokens>{source},
-                                        std::vector<Tokens>{tokenise(c.target, t.text.target)})[0];
+                                        std::vector<Tokens>{cut(t, c.target, t.text.target)})[0];
   const AttentionMap map = attention_map(source, d);
-  const std::string name = t.about.value("task", c.model);
+  const std::string name = t.about.at("task");
   if (c.json) {
     std::cout << attention_json(map, name) << "\n";
   } else {
-    std::cout << attention_text(map, terminal_options(isatty(STDOUT_FILENO) == 1));
+    std::cout << attention_text(map, terminal_of(stdout));
   }
   if (!c.out.empty()) {
     write_file(c.out, attention_page(std::span(&map, 1), name));
@@ -217,10 +219,10 @@ void add_model(CLI::App& sub, std::string& model) {
 
 Run add_translate(CLI::App& app) {
   auto c = std::make_shared<TranslateCommand>();
-  CLI::App& sub = *app.add_subcommand(
-      "translate", "Translate standard input, line by line; a blank line stays blank");
+  CLI::App& sub =
+      *app.add_subcommand("translate", "Translate standard input; a blank line stays blank");
   add_model(sub, c->model);
-  sub.add_flag("--json", c->json, "One JSON object per line, with its log-probability");
+  sub.add_flag("--json", c->json, "One JSON object per line, with log-probability");
   return [c] { return run(*c); };
 }
 
@@ -230,25 +232,24 @@ Run add_evaluate(CLI::App& app) {
       *app.add_subcommand("evaluate", "Translate pairs and compare with the references");
   add_model(sub, c->model);
   c->source = add_source_options(sub, false);
-  sub.add_option("--set", c->set, "train, dev, test, or a challenge set of the task")
+  sub.add_option("--set", c->set, "train, dev, test, or a set of the task's own")
       ->capture_default_str();
   sub.add_option("--show", c->show, "How many translations to print")
-      ->check(CLI::NonNegativeNumber)
+      ->check(between(0, 1e9))
       ->capture_default_str();
-  sub.add_flag("--json", c->json,
-               "Standard output is one JSON object; text goes to standard error");
+  sub.add_flag("--json", c->json, "Print one JSON object; text goes to standard error");
   return [c] { return run(*c); };
 }
 
 Run add_align(CLI::App& app) {
   auto c = std::make_shared<AlignCommand>();
-  CLI::App& sub = *app.add_subcommand(
-      "align", "Word links from attention, one line per pair, source-target from 0");
+  CLI::App& sub = *app.add_subcommand("align", "Print word links from attention (0-0 1-2 ...)");
   add_model(sub, c->model);
   c->source = add_source_options(sub, false);
-  sub.add_option("--set", c->set)->capture_default_str();
-  sub.add_option("--offset", c->offset, "0: the step that predicts a word; 1: that has consumed it")
-      ->check(CLI::Range(0, 1))
+  sub.add_option("--set", c->set, "train, dev, test, or a set of the task's own")
+      ->capture_default_str();
+  sub.add_option("--offset", c->offset, "Step that predicts the word (0) or has read it (1)")
+      ->check(between(0, 1))
       ->capture_default_str();
   return [c] { return run(*c); };
 }

@@ -23,6 +23,12 @@ Run add_attention(CLI::App& app);
 /// command line is parsed.
 std::shared_ptr<SourceOptions> add_source_options(CLI::App& app, bool training);
 
+/// Checks that an option is a number in this range.
+CLI::Validator between(double least, double most);
+
+/// Checks that an option is one of these words.
+CLI::Validator one_of(const std::vector<std::string>& words);
+
 /// One line of JSON on standard output.
 void print_json(const nlohmann::ordered_json& j);
 

@@ -1,13 +1,18 @@
 #include "examples/translate/console.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cmath>
 
-#include "examples/translate/attention_view.h"
-
 namespace heed::translate {
+
+TerminalOptions terminal_of(std::FILE* out) {
+  winsize window{};
+  ioctl(fileno(out), TIOCGWINSZ, &window);  // 0 columns where it is no terminal
+  return terminal_options(isatty(fileno(out)) == 1, window.ws_col);
+}
 
 Console::Console(bool json) : out_(json ? stderr : stdout), terminal_(isatty(fileno(out_)) == 1) {}
 
@@ -28,7 +33,7 @@ void Console::progress(const TrainingProgress& p) {
       fmt::format("epoch {}/{} {:3.0f} %  loss {:.4f}  {:.0f} tokens/s  {} left", p.epoch, p.epochs,
                   100.0 * static_cast<double>(p.tokens) / static_cast<double>(p.epoch_tokens),
                   p.loss, p.tokens_per_second, clock_text(p.seconds_left));
-  const auto width = static_cast<size_t>(terminal_options(true).width);
+  const auto width = static_cast<size_t>(terminal().width);
   if (line.size() >= width) line.resize(width > 1 ? width - 1 : 0);
   fmt::print(out_, "\r\x1b[K{}", line);
   std::fflush(out_);

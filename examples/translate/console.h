@@ -7,9 +7,13 @@
 #include <string>
 #include <string_view>
 
+#include "examples/translate/attention_view.h"
 #include "examples/translate/training.h"
 
 namespace heed::translate {
+
+/// The columns and colours of an output, a terminal or not.
+TerminalOptions terminal_of(std::FILE* out);
 
 class Console {
  public:
@@ -24,7 +28,8 @@ class Console {
   void progress(const TrainingProgress& p);
   /// The line of a finished epoch.
   void epoch(const EpochReport& r, int64_t epochs, double seconds_left);
-  bool terminal() const { return terminal_; }
+  /// For views of this output.
+  [[nodiscard]] TerminalOptions terminal() const { return terminal_of(out_); }
 
  private:
   std::FILE* out_;

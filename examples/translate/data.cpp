@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/file_bytes.h"
 #include "core/rng.h"
 #include "examples/translate/corpus/dataset.h"
-#include "examples/translate/files.h"
 #include "examples/translate/utf8.h"
 
 namespace heed::translate {
@@ -177,7 +177,7 @@ std::string DataReport::text() const {
 
 Data read_tsv(const std::string& path, const DataOptions& options) {
   Filter filter(options);
-  const std::string text = read_text_file(path);
+  const std::string text = read_file(path);
   check_utf8(path, text);
   const std::vector<std::string_view> lines = split_lines(text);
   const auto comment = [](std::string_view line) { return line.starts_with('#'); };
@@ -209,7 +209,7 @@ Data read_tsv(const std::string& path, const DataOptions& options) {
 Data read_parallel(const std::string& src_path, const std::string& tgt_path,
                    const DataOptions& options) {
   Filter filter(options);
-  const std::string src_text = read_text_file(src_path), tgt_text = read_text_file(tgt_path);
+  const std::string src_text = read_file(src_path), tgt_text = read_file(tgt_path);
   check_utf8(src_path, src_text);
   check_utf8(tgt_path, tgt_text);
   const std::vector<std::string_view> src = split_lines(src_text), tgt = split_lines(tgt_text);

@@ -46,7 +46,8 @@ std::string translations_text(const Evaluation& evaluation, std::span<const Exam
 /// The keys that `train` and `evaluate` share; null where a figure does not apply.
 nlohmann::ordered_json evaluation_json(const Evaluation& evaluation);
 
-/// Whether the goals are met, and the sentence that says so.
+/// Whether the goals are met, and the sentence that says so: "PASS: ...", "FAIL: ...", or "done:
+/// ..." where there are none.
 struct Verdict {
   bool met = true;
   std::string text;

@@ -44,6 +44,7 @@ struct Goals {
 struct Preset {
   int64_t epochs, batch_tokens;
   double rate;
+  double dropout, label_smoothing;
   Goals goals;
 };
 Preset preset_for(std::string_view task);

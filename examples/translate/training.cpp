@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "core/buffer.h"
 #include "core/kernels.h"
 #include "core/rng.h"
 #include "core/scope.h"
@@ -103,6 +104,18 @@ struct Stepper {
     optimizer->step(gradients);
     return {std::accumulate(nats.begin(), nats.end(), 0.0), whole.target_tokens};
   }
+
+  // The step, with the user's remedy added to what stopped it.
+  Likelihood checked_step(std::span<const int64_t> rows) {
+    try {
+      return step(rows);
+    } catch (const NumericError& e) {
+      throw NumericError(fmt::format(
+          "training stopped at step {}: {}. A smaller --rate helps{}", optimizer->steps() + 1,
+          e.what(),
+          options.check_numerics ? "" : "; --check-numerics names the first operation to blame"));
+    }
+  }
 };
 
 // The best weights so far, kept in memory.
@@ -161,7 +174,7 @@ std::vector<EpochReport> train(Translator& t, std::span<const Example> train_set
     Likelihood sum;
     stepper.norms = stepper.clipped = 0;
     for (const auto& rows : plan) {
-      const Likelihood l = stepper.step(rows);
+      const Likelihood l = stepper.checked_step(rows);
       sum.nats += l.nats;
       sum.tokens += l.tokens;
       const double speed = static_cast<double>((epoch - 1) * epoch_tokens + sum.tokens) /
@@ -172,6 +185,7 @@ std::vector<EpochReport> train(Translator& t, std::span<const Example> train_set
     }
     const double seconds = seconds_since(start);
     spent += seconds;
+    trim_pool();  // validation has shapes of its own
     const double valid_loss = likelihood(t.network, valid, batches).loss();
     observe(stepper.schedule, valid_loss);
     const bool better = valid_loss < best.loss;

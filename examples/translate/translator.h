@@ -4,6 +4,7 @@
 //   source.vocab, target.vocab
 //   weights.safetensors   PyTorch's names and shapes
 #pragma once
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -34,14 +35,26 @@ struct Translator {
 
 inline constexpr const char* kModelFormat = "heed-translate/1";
 
-/// Writes the directory (made if missing); config.json comes last, so a directory with one is
-/// whole. Throws FileError.
+/// Writes the directory (made if missing). A model that is there is replaced when everything has
+/// been written, config.json last, so a directory with one is whole. Throws FileError.
 void save_translator(const std::string& directory, Translator& translator);
 
 /// Reads it. Throws FileError that says what is missing, foreign, damaged or of another version.
 Translator load_translator(const std::string& directory);
 
-/// Throws FileError, before hours of work, when `directory` cannot be made or written to.
-void require_writable(const std::string& directory);
+/// A folder to write in. It is made at once, with its parents, so that an error comes before hours
+/// of work; those made are removed at the end unless something has been put there.
+class OutputFolder {
+ public:
+  /// Throws FileError when the folder cannot be made or written to.
+  explicit OutputFolder(const std::string& path);
+  OutputFolder(const OutputFolder&) = delete;
+  OutputFolder& operator=(const OutputFolder&) = delete;
+  ~OutputFolder();
+
+ private:
+  OutputFolder() = default;
+  std::vector<std::filesystem::path> made_;  // innermost first
+};
 
 }  // namespace heed::translate

@@ -93,12 +93,14 @@ TEST_F(FileBytes, AFullDiskIsAnErrorAndLeavesTheOldFile) {
   EXPECT_EQ(files(), 1) << "a temporary file was left behind";
 }
 
-TEST_F(FileBytes, WritingThroughALinkKeepsTheLink) {
+TEST_F(FileBytes, WritingKeepsPermissionsAndLinks) {
   write_file(path("target"), "old");
+  fs::permissions(path("target"), fs::perms(0640));
   fs::create_symlink(path("target"), path("link"));
   write_file(path("link"), "new");
   EXPECT_TRUE(fs::is_symlink(path("link")));
   EXPECT_EQ(read_file(path("target")), "new");
+  EXPECT_EQ(fs::status(path("target")).permissions(), fs::perms(0640));
 }
 
 // A pipe stands for every special file. Not /dev/null: were this broken, root would lose it.

@@ -11,9 +11,9 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/file_bytes.h"
 #include "core/rng.h"
 #include "examples/translate/batches.h"
-#include "examples/translate/files.h"
 #include "examples/translate/vocabulary.h"
 
 namespace heed::translate {
@@ -41,7 +41,7 @@ class DataFiles : public ::testing::Test {
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
   [[nodiscard]] std::string file(const std::string& name, std::string_view content) const {
-    write_text_file(folder_ + "/" + name, content);
+    write_file(folder_ + "/" + name, content);
     return folder_ + "/" + name;
   }
   // What reading this TSV text says, without the folder.

@@ -1,17 +1,9 @@
-// UTF-8, lines, tokenisers, text files.
+// UTF-8, lines, tokenisers.
 #include "examples/translate/text.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <csignal>
-#include <filesystem>
-#include <functional>
 
 #include "core/error.h"
-#include "examples/translate/files.h"
 #include "examples/translate/utf8.h"
 
 namespace heed::translate {
@@ -139,87 +131,6 @@ TEST(Tokeniser, NamesReadBackAndUnknownOnesAreRefused) {
   } catch (const std::invalid_argument& e) {
     EXPECT_STREQ(e.what(), "tokeniser: expected whitespace or char, got \"bpe\"");
   }
-}
-
-class TextFiles : public ::testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = ::testing::TempDir() + "heed_files_" + std::to_string(::getpid());
-    std::filesystem::create_directories(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  [[nodiscard]] std::string path(const std::string& name) const { return folder_ + "/" + name; }
-  [[nodiscard]] long entries() const {
-    return std::distance(std::filesystem::directory_iterator(folder_), {});
-  }
-  static std::string error_of(const std::function<void()>& action) {
-    try {
-      action();
-    } catch (const FileError& e) {
-      return e.what();
-    }
-    return "no error";
-  }
-
-  std::string folder_;
-};
-
-TEST_F(TextFiles, ComeBackByteForByteAndLeaveNothingElse) {
-  const std::string content("a\r\n\0\xFF é", 8);
-  write_text_file(path("a.txt"), content);
-  write_text_file(path("a.txt"), content + "2");
-  EXPECT_EQ(read_text_file(path("a.txt")), content + "2");
-  EXPECT_EQ(entries(), 1);
-}
-
-TEST_F(TextFiles, KeepPermissionsAndLinks) {
-  write_text_file(path("a"), "1");
-  ASSERT_EQ(::chmod(path("a").c_str(), 0640), 0);
-  std::filesystem::create_symlink("a", path("link"));
-  write_text_file(path("link"), "2");
-  EXPECT_TRUE(std::filesystem::is_symlink(path("link")));
-  EXPECT_EQ(read_text_file(path("a")), "2");
-  struct stat info {};
-  ASSERT_EQ(::stat(path("a").c_str(), &info), 0);
-  EXPECT_EQ(info.st_mode & 0777, 0640U);
-}
-
-TEST_F(TextFiles, FailuresNameTheFileAndTheReason) {
-  EXPECT_EQ(error_of([&] { (void)read_text_file(path("none")); }),
-            path("none") + ": cannot be read: No such file or directory");
-  EXPECT_EQ(error_of([&] { (void)read_text_file(folder_); }),
-            folder_ + ": cannot be read: Is a directory");
-  EXPECT_EQ(error_of([&] { write_text_file(folder_, "x"); }),
-            folder_ + ": cannot be written: it is a folder; give the name of a file");
-  EXPECT_EQ(error_of([&] { write_text_file(path("no/such"), "x"); }),
-            path("no/such") + ": cannot be written: No such file or directory");
-  EXPECT_EQ(error_of([] { write_text_file("/dev/full", "x"); }),
-            "/dev/full: cannot be written: No space left on device");
-  EXPECT_EQ(entries(), 0);
-}
-
-TEST_F(TextFiles, AWriteThatFailsHalfWayLeavesTheOldFileAndNothingElse) {
-  write_text_file(path("a"), "old");
-  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
-  rlimit old_limit{};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old_limit), 0);
-  const rlimit limit{4096, old_limit.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
-  const std::string error = error_of([&] { write_text_file(path("a"), std::string(9999, 'x')); });
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &old_limit), 0);
-  std::signal(SIGXFSZ, old_handler);
-  EXPECT_EQ(error, path("a") + ": cannot be written: File too large");
-  EXPECT_EQ(read_text_file(path("a")), "old");
-  EXPECT_EQ(entries(), 1);
-}
-
-TEST_F(TextFiles, TooLargeIsRefused) {
-  write_text_file(path("a"), "12345");
-  EXPECT_EQ(read_text_file(path("a"), 5), "12345");
-  EXPECT_EQ(
-      error_of([&] { (void)read_text_file(path("a"), 4); }),
-      path("a") + ": holds more than 4 bytes, which is more than is read; give a smaller file");
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ bool begins_with_vowel_letter(std::string_view english) {
 /// What a determiner is about: the noun's features and the words that follow on both sides.
 struct DetContext {
   bool feminine, plural, en_plural;
-  std::string_view fr_next, en_next;
+  std::string fr_next, en_next;
   bool negated, adjective_first;
 };
 
@@ -251,8 +251,8 @@ Core noun_and_adjectives(Draft& d, const NounPhrase& np, const Noun& noun, const
   }
   for (size_t i = np.adjectives.size(); i-- > 0;) {  // before the noun, right to left
     if (!adjectives()[size_t(np.adjectives[i])].before_noun) continue;
-    const auto [e, f] =
-        adjective_pair(d, np.adjectives[i], a, d.fr[size_t(core.fr.front())].text, false);
+    const std::string next = d.fr[size_t(core.fr.front())].text;  // a copy: d.fr grows
+    const auto [e, f] = adjective_pair(d, np.adjectives[i], a, next, false);
     en_adjectives[i] = e;
     core.fr.insert(core.fr.begin(), f);
     tag_agreement(d, np.adjectives[i], f);
