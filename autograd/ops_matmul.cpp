@@ -34,9 +34,9 @@ Shape leading(const Shape& s) {
   return Shape(s.sizes().first(static_cast<size_t>(s.rank() - 2)));
 }
 
-// c += op(a) op(b) for every matrix of the batch. Where c is one matrix and a, b are batches the
-// products are added up.
-void product_into(Tensor& c, bool ta, const Tensor& a, bool tb, const Tensor& b) {
+// c = op(a) op(b) + beta c for every matrix of the batch. Where c is one matrix and a, b are
+// batches the products are added up (beta 1 only).
+void product_into(Tensor& c, bool ta, const Tensor& a, bool tb, const Tensor& b, int beta = 1) {
   dispatch(c.dtype(), "matmul", [&]<class T>() {
     T* out = c.mutable_data<T>();
     if (!ta && b.rank() == 2 && c.rank() == a.rank()) {  // one product over all rows of the batch
@@ -44,13 +44,13 @@ void product_into(Tensor& c, bool ta, const Tensor& a, bool tb, const Tensor& b)
       const Batch mb(b);
       const int64_t n = c.shape().back();
       gemm<T>(false, tb, ma.rows, n, ma.cols, T(1), ma.data<T>(), ma.step, mb.keep.data<T>(),
-              mb.step, T(1), out, n);
+              mb.step, T(beta), out, n);
       return;
     }
     if (ta && c.rank() == 2 && a.rank() == b.rank()) {  // sum over the batch is part of the product
       const Matrix ma = as_matrix(a), mb = as_matrix(b);
       const int64_t m = c.shape()[0], n = c.shape()[1];
-      gemm<T>(true, tb, m, n, ma.rows, T(1), ma.data<T>(), ma.step, mb.data<T>(), mb.step, T(1),
+      gemm<T>(true, tb, m, n, ma.rows, T(1), ma.data<T>(), ma.step, mb.data<T>(), mb.step, T(beta),
               out, n);
       return;
     }
@@ -59,7 +59,7 @@ void product_into(Tensor& c, bool ta, const Tensor& a, bool tb, const Tensor& b)
     const int64_t count = leading((a.rank() < b.rank() ? b : a).shape()).numel();
     for (int64_t i = 0; i < count; ++i)
       gemm<T>(ta, tb, mc.rows, mc.cols, k, T(1), ma.keep.data<T>() + ma.offset(i), ma.step,
-              mb.keep.data<T>() + mb.offset(i), mb.step, T(1), out + mc.offset(i), mc.step);
+              mb.keep.data<T>() + mb.offset(i), mb.step, T(beta), out + mc.offset(i), mc.step);
   });
 }
 
@@ -79,8 +79,8 @@ Tensor product(std::string_view op, bool ta, const Tensor& a, bool tb, const Ten
           "{}: expected equal batch axes, or b with two axes; got {} and {}", op, a.shape(),
           b.shape());
   const Shape shape = a.shape().with(a.rank() - 2, m).with(a.rank() - 1, n);
-  Tensor c = Tensor::zeros(shape, a.dtype());
-  product_into(c, ta, a, tb, b);
+  Tensor c = ka == 0 ? Tensor::zeros(shape, a.dtype()) : Tensor::empty(shape, a.dtype());
+  product_into(c, ta, a, tb, b, 0);
   return c;
 }
 
@@ -165,17 +165,18 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
           "linear: expected x [..., {}] for weight {}, got {}", weight.shape()[1], weight.shape(),
           x.shape());
   const int64_t out = weight.shape()[0];
-  Tensor y = Tensor::zeros(x.shape().with(x.rank() - 1, out), x.dtype());
   if (bias.defined()) {
     require_shape("linear", "bias", bias, {out});
     require_same_dtype("linear", x, bias);
-    add_into(y, bias);
   }
+  const Shape shape = x.shape().with(x.rank() - 1, out);
   const Matrix rows = as_matrix(x), w = as_matrix(weight);
+  Tensor y = rows.cols == 0 ? Tensor::zeros(shape, x.dtype()) : Tensor::empty(shape, x.dtype());
   dispatch(x.dtype(), "linear", [&]<class T>() {
     gemm<T>(false, true, rows.rows, out, rows.cols, T(1), rows.data<T>(), rows.step, w.data<T>(),
-            w.step, T(1), y.mutable_data<T>(), out);
+            w.step, T(0), y.mutable_data<T>(), out);
   });
+  if (bias.defined()) add_into(y, bias);
   return record(Linear_{x, weight}, y, x, weight, bias);
 }
 

@@ -36,7 +36,7 @@ int64_t target_tokens(std::span<const IdPair> pairs) {
 }
 
 double exact_share(const Translator& t, std::span<const Example> examples) {
-  const auto some = examples.first(std::min<size_t>(examples.size(), 500));
+  const auto some = examples.first(std::min<size_t>(examples.size(), 200));
   std::vector<Tokens> sources, found;
   for (const Example& e : some) sources.push_back(e.src);
   for (const Decoded& d : decode_greedy(t, sources)) found.push_back(d.tokens);

@@ -30,7 +30,7 @@ struct EpochReport {
   int64_t epoch, steps;
   double train_loss;         // nats per token, smoothing included, while training
   double valid_loss;         // nats per token
-  double valid_exact;        // share of up to 500 sentences translated exactly
+  double valid_exact;        // share of up to 200 sentences translated exactly
   double gradient_norm;      // mean over the steps, before clipping
   double clipped;            // share of the steps
   double rate;               // of the last step
