@@ -7,6 +7,7 @@
 
 #include "autograd/detail/tape_storage.h"
 #include "autograd/tape.h"
+#include "core/blas.h"
 #include "core/kernels.h"
 #include "core/scope.h"
 
@@ -107,6 +108,23 @@ void GradFlow::add(int i, const Tensor& t) {
   add_into(dx(i), t);
 }
 
+void GradFlow::add_product(int i, const Tensor& a, const Tensor& b) {
+  constexpr int64_t kMany = 64, kMost = 1024;  // rows worth a product, rows kept at most
+  if (!wants(i)) return;
+  const int32_t slot = sweep_->in_[static_cast<size_t>(i)];
+  const int64_t rows = a.numel() / std::max<int64_t>(1, a.shape().back());
+  if (rows >= kMany || sweep_->options_.separate || detail::checking_numerics) {
+    add_product_into(dx(i), a, b);
+    return;
+  }
+  Slot& s = sweep_->tape_.store_->slots[static_cast<size_t>(slot)];
+  auto& all = sweep_->products_;
+  const int64_t before = s.products < 0 ? 0 : all[static_cast<size_t>(s.products)].rows;
+  all.push_back({a, b, before + rows, s.products});
+  s.products = static_cast<int32_t>(all.size()) - 1;
+  if (before + rows >= kMost) sweep_->add_products(slot);
+}
+
 // ---- BackwardSweep ----
 
 BackwardSweep::BackwardSweep(Tape& tape, const Tensor& y, const Tensor& cotangent, Options options)
@@ -149,17 +167,45 @@ Tensor BackwardSweep::writable_grad(int32_t slot) {
   return grad_of(slot);
 }
 
+// The rows of all waiting products under each other, and one product of them.
+void BackwardSweep::add_products(int32_t slot) {
+  Slot& s = tape_.store_->slots[static_cast<size_t>(slot)];
+  int32_t at = std::exchange(s.products, -1);
+  if (at < 0) return;
+  const int64_t rows = products_[static_cast<size_t>(at)].rows;
+  const DType dtype = s.dtype;
+  Tensor a = Tensor::empty({rows, s.shape[0]}, dtype), b = Tensor::empty({rows, s.shape[1]}, dtype);
+  while (at >= 0) {
+    Product& p = products_[static_cast<size_t>(at)];
+    at = p.previous;
+    const int64_t begin = at < 0 ? 0 : products_[static_cast<size_t>(at)].rows;
+    const auto put = [&](const Tensor& all, const Tensor& part) {
+      Tensor place = all.view(part.shape(), dense_strides(part.shape()), begin * all.shape()[1]);
+      copy_into(place, part);
+    };
+    put(a, p.a), put(b, p.b);
+    p.a = p.b = {};
+  }
+  Tensor grad = writable_grad(slot);
+  add_product_into(grad, a, b);
+}
+
 bool BackwardSweep::next() {
   const TapeStorage& store = *tape_.store_;
   while (--at_ >= 0) {
     const Node& node = store.nodes[static_cast<size_t>(at_)];
     bool reached = false;
-    for (int k = 0; k < node.outputs; ++k)
+    for (int k = 0; k < node.outputs; ++k) {
+      add_products(node.first_slot + k);
       reached = reached || store.slots[static_cast<size_t>(node.first_slot + k)].grad;
+    }
     if (!reached) continue;
     run(node);
     return true;
   }
+  for (size_t slot = 0; !products_.empty() && slot < store.slots.size(); ++slot)
+    add_products(static_cast<int32_t>(slot));
+  products_.clear();
   return false;
 }
 

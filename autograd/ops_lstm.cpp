@@ -64,7 +64,7 @@ struct LstmSequence {
         gemm<T>(false, false, w.batch, h, 4 * h, T(1), da, 4 * h, w_hh->data<T>(), h, T(1), dh, h);
         rnn::add_input_gradient(w, 4, t, da, flow);
       }
-      rnn::weight_gradients(w, 4, das, states->data<T>(), flow, 3, 4);
+      rnn::weight_gradients(all, states, flow, 3, 4);
       flow.add(1, dh_now);
       flow.add(2, dc_now);
     });

@@ -96,7 +96,11 @@ struct MatMul {
   void backward(GradFlow& flow) const {
     const Tensor& dy = flow.dy();
     if (flow.wants(0)) product_into(flow.dx(0), kPlain, dy, kTransposed, b);
-    if (flow.wants(1)) product_into(flow.dx(1), kTransposed, a, kPlain, dy);
+    if (b->rank() == 2) {
+      flow.add_product(1, a, dy);
+    } else if (flow.wants(1)) {
+      product_into(flow.dx(1), kTransposed, a, kPlain, dy);
+    }
   }
 };
 
@@ -114,7 +118,11 @@ struct MatMulNT {
   void backward(GradFlow& flow) const {
     const Tensor& dy = flow.dy();
     if (flow.wants(0)) product_into(flow.dx(0), kPlain, dy, kPlain, b);
-    if (flow.wants(1)) product_into(flow.dx(1), kTransposed, dy, kPlain, a);
+    if (b->rank() == 2) {
+      flow.add_product(1, dy, a);
+    } else if (flow.wants(1)) {
+      product_into(flow.dx(1), kTransposed, dy, kPlain, a);
+    }
   }
 };
 
@@ -151,7 +159,7 @@ struct Linear_ {
   void backward(GradFlow& flow) const {
     const Tensor& dy = flow.dy();
     if (flow.wants(0)) product_into(flow.dx(0), kPlain, dy, kPlain, weight);
-    if (flow.wants(1)) product_into(flow.dx(1), kTransposed, dy, kPlain, x);
+    flow.add_product(1, dy, x);
     flow.add(2, dy);
   }
 };

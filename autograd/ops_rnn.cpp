@@ -41,7 +41,7 @@ struct RnnSequence {
                 w.hidden, T(1), dh, w.hidden);
         rnn::add_input_gradient(w, 1, t, da, flow);
       }
-      rnn::weight_gradients(w, 1, dg, states->data<T>(), flow, 2, 3);
+      rnn::weight_gradients(gates, states, flow, 2, 3);
       flow.add(1, running);
     });
   }
@@ -130,7 +130,7 @@ struct GruSequence {
         gemm<T>(false, false, w.batch, h, 3 * h, T(1), dg, 3 * h, w_hh->data<T>(), h, T(1), dh, h);
         rnn::add_input_gradient(w, 3, t, da, flow);
       }
-      rnn::weight_gradients(w, 3, dgs, states->data<T>(), flow, 2, 3);
+      rnn::weight_gradients(all, states, flow, 2, 3);
       flow.add(1, running);
     });
   }

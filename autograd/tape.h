@@ -46,8 +46,9 @@ struct Slot {
   Buffer grad;        // empty until a contribution arrives; dense, of `shape`
   int32_t leaf = -1;  // the leaf's number, or -1
   DType dtype = f32;
-  bool keep = false;    // grad stays after it was passed on
-  bool shared = false;  // grad may be another tensor's memory: copy before adding to it
+  bool keep = false;      // grad stays after it was passed on
+  bool shared = false;    // grad may be another tensor's memory: copy before adding to it
+  int32_t products = -1;  // products still to be added to grad: the list's last one, or -1
 };
 
 struct TapeStorage;
@@ -188,6 +189,10 @@ class GradFlow {
   /// Adds `t` to dL/dx of input i. `t` may have the shape the input was broadcast to: the sum over
   /// the stretched axes is taken here, for every op alike.
   void add(int i, const Tensor& t);
+  /// Adds a^T b, summed over all rows of a [..., m] and b [..., n], to dL/dx of input i [m, n]: the
+  /// gradient of a weight. Where a weight is used step by step the few rows of each step are
+  /// gathered and multiplied at once, before anybody reads the gradient; do not change a or b.
+  void add_product(int i, const Tensor& a, const Tensor& b);
 
  private:
   friend class BackwardSweep;
@@ -209,7 +214,8 @@ class BackwardSweep {
   BackwardSweep(Tape& tape, const Tensor& y, const Tensor& cotangent)
       : BackwardSweep(tape, y, cotangent, Options{}) {}
   BackwardSweep(Tape& tape, const Tensor& y, const Tensor& cotangent, Options options);
-  /// Runs the next node that a gradient has reached; false when there is none left.
+  /// Runs the next node that a gradient has reached; false when there is none left, and then the
+  /// gradients of the leaves are complete.
   bool next();
   /// The node that `next` ran.
   int64_t node() const { return at_; }
@@ -218,8 +224,15 @@ class BackwardSweep {
 
  private:
   friend class GradFlow;
+  // One use of a weight whose gradient a^T b waits for others of the same slot.
+  struct Product {
+    Tensor a, b;
+    int64_t rows;      // of this one and all before it
+    int32_t previous;  // of the same slot, or -1
+  };
   Tensor grad_of(int32_t slot) const;
   Tensor writable_grad(int32_t slot);
+  void add_products(int32_t slot);
   void run(const Node& node);
   void finish(const Node& node);
   void check_backward(const Node& node);
@@ -232,6 +245,7 @@ class BackwardSweep {
   GradFlow flow_;
   std::vector<Tensor> dx_, dy_;
   std::vector<Contribution> contributions_;
+  std::vector<Product> products_;
 };
 
 // ---- numbers that are not numbers ----

@@ -57,6 +57,30 @@ bool thin(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a
   return false;
 }
 
+// Floats of one vector of the kernels that BLAS chose; 0: not known.
+int blas_lanes() {
+  static const int lanes = [] {
+    const std::string core = blas_core();
+    if (core == "SkylakeX" || core == "Cooperlake" || core == "SapphireRapids") return 16;
+    if (core == "Haswell" || core == "Zen" || core == "Sandybridge") return 8;
+    return 0;
+  }();
+  return lanes;
+}
+
+// heed's own product of matrices (core/simd/gemm.h) reads them in place. It is the faster one for
+// few rows, which BLAS spends more on copying than on multiplying, and for whatever fits the caches
+// where BLAS's kernels are narrower than this CPU.
+bool few_rows(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
+              int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
+  constexpr int64_t kLeast = 3, kFew = 96, kFits = int64_t{1} << 20;
+  const int own = vector_table().lanes, other = blas_lanes();
+  if (other == 0 || own < other || (tb && m < kLeast)) return false;
+  const bool worth = own > other ? m * k <= kFits : !ta && m <= kFew;
+  if (worth) vector_table().gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+  return worth;
+}
+
 }  // namespace
 
 template <class T>
@@ -69,6 +93,8 @@ void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, T
   }
   if (thin(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
   prepare();
+  if constexpr (std::is_same_v<T, float>)
+    if (few_rows(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
   const auto ta = transpose_a ? CblasTrans : CblasNoTrans;
   const auto tb = transpose_b ? CblasTrans : CblasNoTrans;
   const auto i32 = [](int64_t v) { return static_cast<int>(v); };
@@ -103,6 +129,14 @@ Matrix as_matrix(const Tensor& x) {
   if (step < 0) step = cols;                             // a single row
   if (step < cols) return {dense(x), rows, cols, cols};  // a broadcast axis: BLAS needs real rows
   return {x, rows, cols, step};
+}
+
+void add_product_into(Tensor& c, const Tensor& a, const Tensor& b) {
+  dispatch(c.dtype(), "product", [&]<class T>() {
+    const Matrix ma = as_matrix(a), mb = as_matrix(b);
+    gemm<T>(true, false, ma.cols, mb.cols, ma.rows, T(1), ma.data<T>(), ma.step, mb.data<T>(),
+            mb.step, T(1), c.mutable_data<T>(), mb.cols);
+  });
 }
 
 #ifdef HEED_OPENBLAS

@@ -27,6 +27,9 @@ struct Matrix {
 };
 Matrix as_matrix(const Tensor& x);
 
+/// c [m, n] += a^T b over all rows of a [..., m] and b [..., n]; c is dense.
+void add_product_into(Tensor& c, const Tensor& a, const Tensor& b);
+
 /// BLAS's own account of itself: configuration, kernel ("core type") and threads.
 std::string blas_config();
 std::string blas_core();

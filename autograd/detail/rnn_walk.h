@@ -76,18 +76,13 @@ void add_output_gradient(const Walk& w, int64_t t, const T* dy, T* dh) {
 }
 
 // What every recurrence's backward ends with: from the gates' gradients of all steps, dg
-// [T, B, n H] as the recurrent product sees them, to the gradients of w_hh and b_hh.
-template <class T>
-void weight_gradients(const Walk& w, int64_t gates, const T* dg, const T* states, GradFlow& flow,
-                      int weight, int bias) {
-  const int64_t n = gates * w.hidden, rows = w.steps * w.batch;
-  if (flow.wants(weight))
-    gemm<T>(true, false, n, w.hidden, rows, T(1), dg, n, states, w.hidden, T(1),
-            flow.dx(weight).template mutable_data<T>(), w.hidden);
-  if (flow.wants(bias)) {
-    T* db = flow.dx(bias).template mutable_data<T>();
-    for (int64_t r = 0; r < rows; ++r) vaxpy(n, T(1), dg + r * n, db);
-  }
+// [T, B, n H] as the recurrent product sees them, to the gradients of w_hh and b_hh. `states`
+// [T + 1, B, H] begins with the states before each step.
+inline void weight_gradients(const Tensor& dg, const Tensor& states, GradFlow& flow, int weight,
+                             int bias) {
+  const Shape before = states.shape().with(0, dg.shape()[0]);
+  flow.add_product(weight, dg, states.view(before, states.strides()));
+  flow.add(bias, dg);
 }
 
 // dx[:, t] += the gates' gradients of step s, as the input product sees them.

@@ -2,6 +2,7 @@
 // loops: the flags of this file, and of this file only, decide how wide they run.
 #include <cmath>
 
+#include "core/simd/gemm.h"
 #include "core/simd/math.h"
 #include "core/simd/table.h"
 
@@ -85,6 +86,7 @@ void adam_all(int64_t n, float* w, float* m, float* v, const float* g, const Ada
 
 extern const Table HEED_SIMD;
 const Table HEED_SIMD{HEED_TEXT(HEED_SIMD),
+                      kLane,
                       exp_all,
                       tanh_all,
                       sigmoid_all,
@@ -92,6 +94,7 @@ const Table HEED_SIMD{HEED_TEXT(HEED_SIMD),
                       sum_all,
                       dot_all,
                       axpy_all,
+                      gemm_all,
                       adam_all};
 
 }  // namespace heed::simd

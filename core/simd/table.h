@@ -18,6 +18,7 @@ struct AdamStep {
 
 struct Table {
   const char* name;  // "baseline", "avx2", "avx512"
+  int lanes;         // floats of one vector
   void (*exp)(int64_t n, const float* x, float* y);
   void (*tanh)(int64_t n, const float* x, float* y);
   void (*sigmoid)(int64_t n, const float* x, float* y);
@@ -27,6 +28,9 @@ struct Table {
   float (*dot)(int64_t n, const float* x, const float* y);
   /// y += a x
   void (*axpy)(int64_t n, float a, const float* x, float* y);
+  /// c [m, n] = alpha * op(a) op(b) + beta * c as in core/blas.h, for factors that fit the caches.
+  void (*gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
+               int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc);
   /// One Adam update of n weights w, with the moments m and v and the gradient g.
   void (*adam)(int64_t n, float* w, float* m, float* v, const float* g, const AdamStep& step);
 };

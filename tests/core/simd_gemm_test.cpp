@@ -1,0 +1,92 @@
+// heed's own f32 product of matrices against plain loops in double, in the instruction set of this
+// run (ctest repeats it for every set that the CPU has).
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "core/rng.h"
+#include "core/vector_math.h"
+
+namespace heed {
+namespace {
+
+struct Product {
+  bool ta, tb;
+  int64_t m, n, k, extra;  // extra: what every leading dimension has more than it needs
+  float alpha, beta;
+};
+
+std::vector<float> random(int64_t count, Rng& rng) {
+  std::vector<float> v(static_cast<size_t>(count));
+  for (float& x : v) x = static_cast<float>(rng.normal());
+  return v;
+}
+
+// Arrays end with their last element, so that the address sanitizer sees a read beyond it.
+void expect_like_plain_loops(const Product& p, Rng& rng) {
+  const int64_t lda = (p.ta ? p.m : p.k) + p.extra, ldb = (p.tb ? p.k : p.n) + p.extra;
+  const int64_t ldc = p.n + p.extra;
+  const auto a = random(((p.ta ? p.k : p.m) - 1) * lda + (p.ta ? p.m : p.k), rng);
+  const auto b = random(((p.tb ? p.n : p.k) - 1) * ldb + (p.tb ? p.k : p.n), rng);
+  auto c = random((p.m - 1) * ldc + p.n, rng);
+  if (p.beta == 0) c[0] = NAN;  // overwritten, not multiplied
+  const auto before = c;
+  vector_table().gemm(p.ta, p.tb, p.m, p.n, p.k, p.alpha, a.data(), lda, b.data(), ldb, p.beta,
+                      c.data(), ldc);
+  for (size_t at = 0; at < c.size(); ++at) {
+    const auto i = static_cast<int64_t>(at) / ldc, j = static_cast<int64_t>(at) % ldc;
+    double expected = before[at];  // between the rows nothing changes
+    if (j < p.n) {
+      double sum = 0;
+      for (int64_t l = 0; l < p.k; ++l)
+        sum += static_cast<double>(a[static_cast<size_t>(p.ta ? l * lda + i : i * lda + l)]) *
+               static_cast<double>(b[static_cast<size_t>(p.tb ? j * ldb + l : l * ldb + j)]);
+      expected = p.alpha * sum + (p.beta == 0 ? 0 : p.beta * expected);
+    }
+    ASSERT_NEAR(c[at], expected, 2e-5 * std::sqrt(static_cast<double>(p.k)) + 1e-6)
+        << fmt::format("ta {} tb {} m {} n {} k {} extra {} beta {} at [{}, {}]", p.ta, p.tb, p.m,
+                       p.n, p.k, p.extra, p.beta, i, j);
+  }
+}
+
+// Both sides of a vector (4, 8, 16), of a panel (8, 16, 32) and of a block of rows (6, 12).
+TEST(SimdGemm, IsTheProductOnBothSidesOfEveryBlock) {
+  Rng rng(1);
+  for (const bool ta : {false, true})
+    for (const bool tb : {false, true})
+      for (const int64_t m : {1, 5, 6, 7, 12, 13, 25})
+        for (const int64_t n : {1, 3, 4, 8, 9, 15, 16, 17, 31, 32, 33, 47, 64})
+          for (const int64_t k : {1, 4, 7, 16, 33})
+            for (const int64_t extra : {0, 3})
+              expect_like_plain_loops({ta, tb, m, n, k, extra, 1.0f, k % 2 == 0 ? 1.0f : 0.0f},
+                                      rng);
+}
+
+TEST(SimdGemm, AddsUpSeveralDepthsOfPanels) {
+  Rng rng(2);
+  for (const bool ta : {false, true})
+    for (const bool tb : {false, true})
+      for (const int64_t k : {255, 256, 257, 600})
+        for (const float beta : {0.0f, 1.0f, -0.5f})
+          expect_like_plain_loops({ta, tb, 13, 35, k, 1, 0.75f, beta}, rng);
+}
+
+// A sentence's numbers do not depend on who shares its batch.
+TEST(SimdGemm, ARowDoesNotDependOnTheRowsBesideIt) {
+  Rng rng(3);
+  constexpr int64_t m = 29, n = 45, k = 70;
+  const auto a = random(m * k, rng), b = random(n * k, rng);
+  std::vector<float> all(m * n), one(n);
+  const auto gemm = vector_table().gemm;
+  gemm(false, true, m, n, k, 1, a.data(), k, b.data(), k, 0, all.data(), n);
+  for (int64_t i = 0; i < m; ++i) {
+    gemm(false, true, 1, n, k, 1, a.data() + i * k, k, b.data(), k, 0, one.data(), n);
+    for (int64_t j = 0; j < n; ++j)
+      ASSERT_EQ(one[static_cast<size_t>(j)], all[static_cast<size_t>(i * n + j)]) << i << ' ' << j;
+  }
+}
+
+}  // namespace
+}  // namespace heed
