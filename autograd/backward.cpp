@@ -112,7 +112,7 @@ void GradFlow::add_product(int i, const Tensor& a, const Tensor& b) {
   constexpr int64_t kMany = 64, kMost = 1024;  // rows worth a product, rows kept at most
   if (!wants(i)) return;
   const int32_t slot = sweep_->in_[static_cast<size_t>(i)];
-  const int64_t rows = a.numel() / std::max<int64_t>(1, a.shape().back());
+  const int64_t rows = a.shape().with(a.rank() - 1, 1).numel();  // also where a row is empty
   if (rows >= kMany || sweep_->options_.separate || detail::checking_numerics) {
     add_product_into(dx(i), a, b);
     return;

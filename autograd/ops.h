@@ -170,5 +170,8 @@ Recurrence lstm_sequence(const Tensor& x, const Tensor& h0, const Tensor& c0, co
 /// e[b, t, s] = v . tanh(q[b, t] + k[b, s]): query [B, T, A] or [B, A], keys [B, S, A], v [A] ->
 /// [B, T, S] or [B, S]. Composed twin: matmul of tanh(add(...)) with v.
 Tensor additive_score(const Tensor& query, const Tensor& keys, const Tensor& v);
+/// x / |x| over the last axis: the direction of x. A zero vector has none: it stays zero and gets
+/// no gradient. The length neither overflows nor underflows.
+Tensor unit(const Tensor& x);
 
 }  // namespace heed

@@ -1,5 +1,9 @@
-// The additive score of attention as one operation: the sum of query and key, its tanh and the
-// product with v never leave this loop.
+// What the scores of attention are made of, beyond matrix products: the additive score as one
+// operation (the sum of query and key, its tanh and the product with v never leave its loop), and
+// the direction of a vector for the cosine.
+#include <algorithm>
+#include <cmath>
+
 #include "autograd/ops.h"
 #include "core/vector_math.h"
 
@@ -76,6 +80,53 @@ Tensor additive_score(const Tensor& query, const Tensor& keys, const Tensor& v) 
       }
   });
   return record(AdditiveScore{u, w}, e, query, keys, v);
+}
+
+struct Unit {
+  static constexpr OpInfo info{
+      .name = "unit",
+      .inputs = {"x"},
+      .forward = "y = x / |x|, 0 where x = 0",
+      .backward = {"dx += (dy - (y . dy) y) / |x|, 0 where x = 0"}};  // orthogonal to x
+  Saved y;                                                            // [..., n]
+  Saved length;                                                       // [...]
+  void saved(SavedVisitor& see) const { see("y", y), see("length", length); }
+  void backward(GradFlow& flow) const {
+    const Tensor dy = dense(flow.dy());
+    Tensor& dx = flow.dx(0);
+    const int64_t n = y->shape().back();
+    dispatch(dy.dtype(), "unit", [&]<class T>() {
+      T* to = dx.mutable_data<T>();
+      const T *yp = y->data<T>(), *g = dy.data<T>(), *l = length->data<T>();
+      for (int64_t r = 0; r < length->numel(); ++r, yp += n, g += n, to += n) {
+        if (l[r] == 0) continue;
+        const T along = vdot(n, yp, g);
+        for (int64_t j = 0; j < n; ++j) to[j] += (g[j] - along * yp[j]) / l[r];
+      }
+    });
+  }
+};
+
+Tensor unit(const Tensor& x) {
+  require_defined("unit", "x", x);
+  require(x.rank() >= 1, "unit: expected at least one axis, got a scalar");
+  const Tensor in = dense(x);
+  const int64_t n = x.shape().back();
+  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  Tensor length = Tensor::empty(x.shape().without(x.rank() - 1), x.dtype());
+  dispatch(x.dtype(), "unit", [&]<class T>() {
+    const T* from = in.data<T>();
+    T *to = y.mutable_data<T>(), *l = length.mutable_data<T>();
+    for (int64_t r = 0; r < length.numel(); ++r, from += n, to += n) {
+      T top = 0;  // taken out first, so that no square leaves the range of T
+      for (int64_t j = 0; j < n; ++j) top = std::max(top, std::abs(from[j]));
+      for (int64_t j = 0; j < n; ++j) to[j] = top == 0 ? T(0) : from[j] / top;
+      const T rest = std::sqrt(vdot(n, to, to));
+      for (int64_t j = 0; j < n; ++j) to[j] = top == 0 ? T(0) : to[j] / rest;
+      l[r] = top * rest;
+    }
+  });
+  return record(Unit{y, length}, y, x);
 }
 
 }  // namespace heed

@@ -70,7 +70,7 @@ Mask Mask::operator&(const Mask& o) const {
 
 std::vector<int64_t> Mask::lengths_of(std::string_view op, int64_t batch, int64_t n) const {
   require(!keep_ && !causal_,
-          "{}: expected a mask made by Mask::lengths (a recurrence needs whole prefixes)", op);
+          "{}: expected a mask made by Mask::lengths (only whole prefixes have a length)", op);
   if (!lengths_) return std::vector<int64_t>(static_cast<size_t>(batch), n);
   require(static_cast<int64_t>(lengths_->size()) == batch,
           "{}: expected {} lengths, one per sentence of the batch, got {}", op, batch,

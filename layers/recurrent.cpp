@@ -53,13 +53,12 @@ Tensor run_stack(const RecurrentStack& stack, std::string_view name, const Tenso
     const Scope scope("layer", layer);
     if (layer > 0) y = between(y, rng);
     const auto first = static_cast<size_t>(layer * stack.directions());
-    const Tensor forward = run(y, first, {.lengths = lengths, .reverse = false});
-    if (!o.bidirectional) {
-      y = forward;
-    } else {
+    Tensor above = run(y, first, {.lengths = lengths, .reverse = false});
+    if (o.bidirectional) {
       const Tensor backward = run(y, first + 1, {.lengths = lengths, .reverse = true});
-      y = concat({forward, backward}, 2);
+      above = concat({above, backward}, 2);
     }
+    y = o.residual && layer > 0 ? above + y : above;
   }
   return y;
 }

@@ -15,7 +15,8 @@ struct RecurrentOptions {
   bool bidirectional = false;
   double dropout = 0;  // on the output of every layer but the last, when a generator is passed
   bool bias = true;
-  bool fused = true;  // false: the same equations composed from small ops, one node each
+  bool fused = true;      // false: the same equations composed from small ops, one node each
+  bool residual = false;  // the output of every layer but the first is added to its input
 };
 
 /// The weights of one direction of one layer: n = 1, 3 or 4 gates of H units.

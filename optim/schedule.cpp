@@ -43,7 +43,11 @@ double CosineRate::at(int64_t t) const {
   require_rate("cosine", rate);
   require_count("cosine", "total", total);
   require_least("cosine", least, rate);
-  const double done = static_cast<double>(std::min(t, total)) / static_cast<double>(total);
+  require(warmup >= 0 && warmup < total, "cosine: expected warmup in [0, total = {}), got {}",
+          total, warmup);
+  if (t < warmup) return rate * static_cast<double>(t + 1) / static_cast<double>(warmup);
+  const double done =
+      static_cast<double>(std::min(t, total) - warmup) / static_cast<double>(total - warmup);
   return least + (rate - least) * (1 + std::cos(std::numbers::pi * done)) / 2;
 }
 
@@ -126,9 +130,10 @@ Schedule schedule_named(std::string_view name, const ScheduleOptions& o) {
     return s;
   }
   if (name == "cosine") {
-    require_known(name, o, {"total", "least"});
+    require_known(name, o, {"total", "least", "warmup"});
     CosineRate s{.rate = rate, .total = total};
     s.least = o.least.value_or(s.least);
+    s.warmup = o.warmup.value_or(s.warmup);
     return s;
   }
   if (name == "inverse-sqrt") {

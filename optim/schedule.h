@@ -32,11 +32,13 @@ struct StepRate {
 };
 
 /// least + (rate - least) (1 + cos(pi t / total)) / 2, and `least` from t = total on. Loshchilov &
-/// Hutter 2017 (arXiv:1608.03983), eq. 5, without restarts.
+/// Hutter 2017 (arXiv:1608.03983), eq. 5, without restarts. With `warmup` the rate first rises in a
+/// line, rate * (t + 1) / warmup, and the curve is that of t - warmup out of total - warmup.
 struct CosineRate {
   double rate;
-  int64_t total;     // > 0
-  double least = 0;  // in [0, rate]
+  int64_t total;       // > 0
+  double least = 0;    // in [0, rate]
+  int64_t warmup = 0;  // in [0, total)
   double at(int64_t t) const;
 };
 
@@ -89,7 +91,7 @@ struct ScheduleOptions {
   std::optional<double> factor = {};     // step, plateau
   std::optional<int64_t> total = {};     // cosine
   std::optional<double> least = {};      // cosine, plateau
-  std::optional<int64_t> warmup = {};    // inverse-sqrt, noam
+  std::optional<int64_t> warmup = {};    // inverse-sqrt, noam, cosine
   std::optional<int64_t> width = {};     // noam
   std::optional<int64_t> patience = {};  // plateau
 };

@@ -206,8 +206,10 @@ void check(const AttentionMap& map) {
               "attention: expected finite weights >= 0, got {} for target token {}", w, t);
       sum += w;
     }
-    require(sum == 0 || std::abs(sum - 1) <= 1e-3,
-            "attention: expected the weights of target token {} to sum to 1, got {}", t, sum);
+    // Local windows do not renormalise: their weights may sum to less.
+    require(sum <= 1 + 1e-3,
+            "attention: expected the weights of target token {} to sum to at most 1, got {}", t,
+            sum);
   }
 }
 

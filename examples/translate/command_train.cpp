@@ -11,6 +11,8 @@
 #include "examples/translate/commands.h"
 #include "examples/translate/console.h"
 #include "examples/translate/evaluation.h"
+#include "examples/translate/network_flags.h"
+#include "examples/translate/setup.h"
 
 namespace heed::translate {
 namespace {
@@ -21,57 +23,33 @@ struct TrainCommand {
   std::shared_ptr<SourceOptions> source;
   std::string out = "model";
   TrainingOptions training;
-  Seq2SeqOptions network{.source_vocabulary = 0, .target_vocabulary = 0};
+  std::shared_ptr<NetworkFlags> network;
   VocabularyOptions vocabulary;
-  std::string score = "additive";
+  std::string forcing_schedule = "constant";
   bool json = false;
   // Set by the user, or by the task's preset.
   std::optional<int64_t> epochs, batch_tokens;
-  std::optional<double> rate, dropout, label_smoothing;
+  std::optional<double> rate, label_smoothing;
+  std::optional<int64_t> warmup;
 };
 
-Vocabulary vocabulary_of(std::span<const Example> examples, std::vector<std::string> Example::*side,
-                         const VocabularyOptions& options, TokenCounts& counts) {
-  for (const Example& e : examples) count_tokens(counts, e.*side);
-  return Vocabulary(counts, options);
-}
-
-TokenCounts counts_of(std::span<const Example> examples, std::vector<std::string> Example::*side) {
-  TokenCounts counts;
-  for (const Example& e : examples) count_tokens(counts, e.*side);
-  return counts;
-}
-
-Translator make_translator(const TrainCommand& c, const Corpus& corpus, Console& console) {
-  TokenCounts source, target;
-  Vocabulary src = vocabulary_of(corpus.sets.train, &Example::src, c.vocabulary, source);
-  Vocabulary tgt = vocabulary_of(corpus.sets.train, &Example::tgt, c.vocabulary, target);
-  console.say(
-      "vocabulary: {} source, {} target (4 special ones each); unknown in the test set: "
-      "{:.2f} % of source tokens, {:.2f} % of target tokens",
-      src.size(), tgt.size(), 100 * unknown_share(src, counts_of(corpus.sets.test, &Example::src)),
-      100 * unknown_share(tgt, counts_of(corpus.sets.test, &Example::tgt)));
-  Seq2SeqOptions o = c.network;
-  o.source_vocabulary = src.size();
-  o.target_vocabulary = tgt.size();
-  o.attention = c.score != "none";
-  if (o.attention) o.score = score_named(c.score).value();
-  Rng init = Rng(c.training.seed).fork("init");
+Json about_of(const TrainCommand& c, const Corpus& corpus) {
   const TrainingOptions& t = c.training;
-  const Json about{{"task", corpus.name},
-                   {"seed", t.seed},
-                   {"epochs", t.epochs},
-                   {"batch_tokens", t.batch_tokens},
-                   {"optimiser", t.optimiser},
-                   {"rate", t.rate},
-                   {"schedule", t.schedule},
-                   {"clip", t.clip},
-                   {"label_smoothing", t.label_smoothing},
-                   {"forcing", t.forcing},
-                   {"threads", t.threads},
-                   {"size", corpus.sets.train.size()},
-                   {"swap", c.source->data.swap}};
-  return {corpus.text, std::move(src), std::move(tgt), Seq2Seq(o, init), about};
+  return {{"task", corpus.name},
+          {"seed", t.seed},
+          {"epochs", t.epochs},
+          {"batch_tokens", t.batch_tokens},
+          {"optimiser", t.optimiser},
+          {"rate", t.rate},
+          {"schedule", t.schedule},
+          {"warmup", t.warmup},
+          {"clip", t.clip},
+          {"label_smoothing", t.label_smoothing},
+          {"forcing", t.forcing},
+          {"forcing_schedule", name_of(t.forcing_schedule)},
+          {"threads", t.threads},
+          {"size", corpus.sets.train.size()},
+          {"swap", c.source->data.swap}};
 }
 
 // One line an epoch. It grows as log.jsonl.part and gets its name when the model is there, so that
@@ -128,12 +106,18 @@ bool show(const TrainCommand& c, const Translator& t, const Evaluation& e, const
 int run(TrainCommand& c) {
   const auto start = std::chrono::steady_clock::now();
   Console console(c.json);
-  const Preset preset = preset_for(c.source->task);
+  const bool transformer = c.network->model == "transformer";
+  const Preset preset = preset_for(c.source->task, transformer);
   c.training.epochs = c.epochs.value_or(preset.epochs);
   c.training.batch_tokens = c.batch_tokens.value_or(preset.batch_tokens);
   c.training.rate = c.rate.value_or(preset.rate);
   c.training.label_smoothing = c.label_smoothing.value_or(preset.label_smoothing);
-  c.network.dropout = c.dropout.value_or(preset.dropout);
+  c.training.warmup = c.warmup.value_or(preset.warmup);
+  c.training.forcing_schedule = forcing_named(c.forcing_schedule).value();
+  const NetworkOptions network = options_of(*c.network, preset.dropout);
+  require(!transformer || c.training.forcing == 1,
+          "train: --forcing below 1 is for --model rnn: the transformer computes all target steps "
+          "at once, from gold words");
   c.training.seed = c.source->seed;
   const OutputFolder folder(c.out);
 
@@ -142,8 +126,10 @@ int run(TrainCommand& c) {
   for (const std::string& note : corpus.notes) console.say("{}", note);
   console.say("data: {}: {} training, {} validation, {} test pairs", corpus.name,
               corpus.sets.train.size(), corpus.sets.dev.size(), corpus.sets.test.size());
-  Translator t = make_translator(c, corpus, console);
-  console.say("model: {} parameters ({} attention)", parameter_count(t.network), c.score);
+  Translator t = make_translator(corpus, network, c.vocabulary, c.training.seed);
+  t.about = about_of(c, corpus);
+  console.say("{}", vocabulary_text(t, corpus));
+  console.say("model: {} parameters ({})", parameter_count(t.network), describe(network));
 
   LogFile log(c.out + "/log.jsonl");
   TrainingWatcher watcher;
@@ -184,11 +170,9 @@ Run add_train(CLI::App& app) {
   auto c = std::make_shared<TrainCommand>();
   CLI::App& sub = *app.add_subcommand("train", "Train a translator and show what it learned");
   c->source = add_source_options(sub, true);
+  c->network = add_network_flags(sub);
   const auto option = [&sub](const char* name, auto& value, const char* text) {
     return sub.add_option(name, value, text)->capture_default_str();
-  };
-  const auto size = [&](const char* name, int64_t& value, double least, const char* text) {
-    option(name, value, text)->check(between(least, 4096));
   };
   TrainingOptions& t = c->training;
   option("-o,--out", c->out, "Folder for model, log and page");
@@ -199,6 +183,7 @@ Run add_train(CLI::App& app) {
   sub.add_option("--rate", c->rate, "Learning rate")->check(between(0, 1e38));
   option("--schedule", t.schedule, "constant, cosine, inverse-sqrt, plateau, step")
       ->check(one_of({"constant", "cosine", "inverse-sqrt", "plateau", "step"}));
+  sub.add_option("--warmup", c->warmup, "Steps until the rate is reached")->check(between(0, 1e6));
   option("--optimiser", t.optimiser, "adam, adamw, rmsprop, sgd")
       ->check(one_of({"adam", "adamw", "rmsprop", "sgd"}));
   option("--clip", t.clip, "Largest norm of the gradient")->check(between(1e-6, 1e38));
@@ -206,17 +191,11 @@ Run add_train(CLI::App& app) {
       ->check(between(0, 0.99));
   option("--forcing", t.forcing, "How often the decoder is fed the gold word")
       ->check(between(0, 1));
+  option("--forcing-schedule", c->forcing_schedule,
+         "constant, linear, exponential, inverse-sigmoid")
+      ->check(one_of({"constant", "linear", "exponential", "inverse-sigmoid"}));
   option("--patience", t.patience, "Stop after N epochs without progress (0: never)")
       ->check(between(0, 1e6));
-  size("--embedding", c->network.embedding, 1, "Size of word vectors");
-  size("--encoder-hidden", c->network.encoder_hidden, 1, "Encoder units per direction");
-  size("--decoder-hidden", c->network.decoder_hidden, 1, "Decoder units");
-  size("--readout", c->network.readout, 0, "Units of a layer before the output (0: none)");
-  sub.add_flag("--tied", c->network.tied, "Output weights are the target word vectors");
-  option("--score", c->score, "additive, dot, scaled_dot, general, none")
-      ->check(one_of({"additive", "dot", "scaled_dot", "general", "none"}));
-  sub.add_option("--dropout", c->dropout, "Share of activations dropped in training")
-      ->check(between(0, 0.95));
   option("--min-count", c->vocabulary.min_count, "Rarer words become <unk>")
       ->check(between(1, 1e9));
   option("--max-vocabulary", c->vocabulary.max_size, "Most words of a side (0: no limit)")

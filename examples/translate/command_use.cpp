@@ -140,7 +140,7 @@ int run(EvaluateCommand& c) {
       judge(e, pairs, c.set == "test" ? preset_for(corpus.name).goals : Goals{});
   console.say("{}", verdict.text);
   if (c.json) {
-    Seq2Seq network = t.network;
+    Network network = t.network;
     Json j{{"task", corpus.name},
            {"set", c.set},
            {"seed", c.source->seed},
@@ -167,8 +167,7 @@ struct AlignCommand {
 
 int run(AlignCommand& c) {
   const Translator t = load_translator(c.model);
-  require(t.network.options.attention, "align: the model {} has no attention to align with",
-          c.model);
+  require(has_attention(t.network), "align: the model {} has no attention to align with", c.model);
   const Corpus corpus = corpus_for(*c.source, t);
   for (const Links& links : attention_links(t, set_of(corpus, c.set), c.offset)) {
     std::string line;
@@ -188,7 +187,7 @@ struct AttentionCommand {
 
 int run(const AttentionCommand& c) {
   const Translator t = load_translator(c.model);
-  require(t.network.options.attention, "attention: the model {} was trained without", c.model);
+  require(has_attention(t.network), "attention: the model {} was trained without", c.model);
   require_utf8("--sentence", 1, c.sentence);
   require_utf8("--target", 1, c.target);
   const Tokens source = cut(t, c.sentence, t.text.source);

@@ -51,41 +51,53 @@ Sources pack(const Translator& t, std::span<const Tokens> sources, std::span<con
   return {Tensor::ids(b.src, {b.size, b.S}), b.src_lengths, b.S};
 }
 
+// Sentences that have ended leave the batch as soon as they are a quarter of it: sooner, copying
+// the others would cost more than it saves.
 void decode_batch(const Translator& t, std::span<const Tokens> sources,
                   std::span<const int64_t> rows, const DecodeOptions& o,
                   std::vector<Decoded>& out) {
   const Sources in = pack(t, sources, rows);
-  const auto count = static_cast<int64_t>(rows.size());
-  const Encoded encoded = t.network.encode(in.ids, in.lengths);
+  Source encoded = encode(t.network, in.ids, in.lengths);
+  DecoderState state = start(t.network, encoded);
+  // Of each sentence in the batch: its place in `rows`, the word fed next, whether it goes on.
+  std::vector<size_t> at(rows.size());
+  std::iota(at.begin(), at.end(), size_t{0});
   std::vector<int64_t> words(rows.size(), kBos), limits(rows.size());
-  std::vector<bool> done(rows.size(), false);
-  for (size_t b = 0; b < rows.size(); ++b) {
-    limits[b] = static_cast<int64_t>(o.length_factor * static_cast<double>(in.lengths[b] - 1)) +
+  for (size_t i = 0; i < rows.size(); ++i) {
+    limits[i] = static_cast<int64_t>(o.length_factor * static_cast<double>(in.lengths[i] - 1)) +
                 o.length_extra;
-    out[static_cast<size_t>(rows[b])].columns = in.lengths[b];
+    out[static_cast<size_t>(rows[i])].columns = in.lengths[i];
   }
-  Tensor state = encoded.state;
-  for (int64_t step = 0; std::find(done.begin(), done.end(), false) != done.end(); ++step) {
-    const DecoderStep s = t.network.step(Tensor::ids(words, {count}), state, encoded);
-    state = s.state;
+  std::vector<int64_t> going(rows.size());
+  std::iota(going.begin(), going.end(), 0);
+  for (int64_t n = 1; !going.empty(); ++n) {
+    if (going.size() * 4 <= words.size() * 3) {
+      encoded = rows_of(encoded, going);
+      state = heed::rows_of(state, going);
+      for (size_t i = 0; i < going.size(); ++i) {
+        at[i] = at[static_cast<size_t>(going[i])];
+        words[i] = words[static_cast<size_t>(going[i])];
+      }
+      words.resize(going.size());
+      std::iota(going.begin(), going.end(), 0);
+    }
+    const auto count = static_cast<int64_t>(words.size());
+    DecoderStep s = step(t.network, Tensor::ids(words, {count}), state, encoded);
+    state = std::move(s.state);
     const Tensor log_p = log_softmax(s.logits);
     const auto weights = s.weights.defined() ? s.weights.to_vector() : std::vector<double>{};
     const int64_t v = log_p.shape()[1];
-    for (int64_t b = 0; b < count; ++b) {
-      const auto at = static_cast<size_t>(b);
-      if (done[at]) continue;
-      Decoded& d = out[static_cast<size_t>(rows[at])];
+    std::erase_if(going, [&](int64_t b) {
+      const auto i = static_cast<size_t>(b);
+      Decoded& d = out[static_cast<size_t>(rows[at[i]])];
       const float* row = log_p.data<float>() + b * v;
-      words[at] = std::max_element(row, row + v) - row;
-      d.log_probability += static_cast<double>(row[words[at]]);
+      words[i] = std::max_element(row, row + v) - row;
+      d.log_probability += static_cast<double>(row[words[i]]);
       if (!weights.empty()) append_row(d, weights, b, in.longest);
-      if (words[at] == kEos) {
-        done[at] = true;
-      } else {
-        d.tokens.push_back(t.target.token(words[at]));
-        d.cut = done[at] = step + 1 >= limits[at];
-      }
-    }
+      if (words[i] == kEos) return true;
+      d.tokens.push_back(t.target.token(words[i]));
+      return d.cut = n >= limits[at[i]];
+    });
   }
 }
 
@@ -118,7 +130,7 @@ std::vector<Decoded> decode_forced(const Translator& t, std::span<const Tokens> 
     std::vector<int64_t> all(rows.size());
     std::iota(all.begin(), all.end(), 0);
     const Batch b = make_batch(pairs, all);
-    const Seq2SeqOutput o = t.network(network_batch(b));
+    const Seq2SeqOutput o = run(t.network, network_batch(b));
     const auto nats = cross_entropy(o.logits, Tensor::ids(b.tgt_out, {b.size, b.T}),
                                     {.ignore = kPad, .reduction = Reduction::per_token})
                           .to_vector();
@@ -144,13 +156,13 @@ AttentionMap attention_map(const Tokens& source, const Decoded& d) {
   return map;
 }
 
-Likelihood likelihood(const Seq2Seq& network, std::span<const IdPair> pairs,
+Likelihood likelihood(const Network& network, std::span<const IdPair> pairs,
                       const BatchOptions& options) {
   const NoTape evaluation;
   Likelihood all;
   for (const auto& rows : plan_in_order(pairs, options)) {
     const Batch b = make_batch(pairs, rows);
-    const Seq2SeqOutput o = network(network_batch(b));
+    const Seq2SeqOutput o = run(network, network_batch(b));
     all.nats += cross_entropy(o.logits, Tensor::ids(b.tgt_out, {b.size, b.T}),
                               {.ignore = kPad, .reduction = Reduction::sum})
                     .item();

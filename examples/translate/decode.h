@@ -46,7 +46,7 @@ struct Likelihood {
   int64_t tokens = 0;
   [[nodiscard]] double loss() const { return tokens ? nats / static_cast<double>(tokens) : 0; }
 };
-Likelihood likelihood(const Seq2Seq& network, std::span<const IdPair> pairs,
+Likelihood likelihood(const Network& network, std::span<const IdPair> pairs,
                       const BatchOptions& options);
 
 /// A padded batch as the network's input.

@@ -86,7 +86,7 @@ Evaluation evaluate(const Translator& t, std::span<const Example> pairs,
   e.chrf = corpus_chrf(hypotheses, references);
   e.by_tag = accuracy_by_tag(found, pairs);
   e.by_length = accuracy_by_length(found, pairs);
-  if (gold && t.network.options.attention) e.alignment = align(t, pairs, train);
+  if (gold && has_attention(t.network)) e.alignment = align(t, pairs, train);
   return e;
 }
 

@@ -46,7 +46,8 @@ struct Preset {
   double rate;
   double dropout, label_smoothing;
   Goals goals;
+  int64_t warmup = 0;
 };
-Preset preset_for(std::string_view task);
+Preset preset_for(std::string_view task, bool transformer = false);
 
 }  // namespace heed::translate

@@ -43,16 +43,47 @@ double exact_share(const Translator& t, std::span<const Example> examples) {
   return exact_matches(found, some).share();
 }
 
+// From the network's own temperature down to half of it at the end, exponentially.
+GumbelTemperature temperature_for(const Network& network, int64_t steps) {
+  const auto* rnn = std::get_if<Seq2Seq>(&network.kind);
+  const double start = rnn ? rnn->options.temperature : 1;
+  return {.start = start,
+          .rate = std::log(2.0) / static_cast<double>(std::max<int64_t>(1, steps)),
+          .least = start / 2};
+}
+
 Schedule schedule_for(const TrainingOptions& o, int64_t steps) {
   ScheduleOptions s{.rate = o.rate};
   if (o.schedule == "cosine") {
     s.total = std::max<int64_t>(1, steps);
     s.least = o.rate / 100;
+    s.warmup = std::min(o.warmup, *s.total - 1);
   }
-  if (o.schedule == "inverse-sqrt") s.warmup = std::max<int64_t>(1, steps / 20);
+  if (o.schedule == "inverse-sqrt")
+    s.warmup = o.warmup > 0 ? o.warmup : std::max<int64_t>(1, steps / 20);
   if (o.schedule == "plateau") s.factor = 0.5, s.patience = 0;
   if (o.schedule == "step") s.every = std::max<int64_t>(1, steps / 4);
   return make_schedule(o.schedule, s);
+}
+
+// What REINFORCE adds to the summed loss of a batch. A position drawn at step t is answerable for
+// the losses from t on, as far as they are above what a token costs on average.
+Tensor hard_attention_term(const Batch& b, const Tensor& losses, const Seq2SeqOutput& out,
+                           double baseline) {
+  constexpr double kEntropyWeight = 0.01;
+  const std::vector<double> loss = losses.to_vector();
+  std::vector<float> excess(loss.size());
+  for (int64_t i = 0; i < b.size; ++i) {
+    double to_come = 0;
+    for (int64_t t = b.tgt_lengths[static_cast<size_t>(i)] - 1; t >= 0; --t) {
+      const auto at = static_cast<size_t>(i * b.T + t);
+      to_come += loss[at] - baseline;
+      excess[at] = static_cast<float>(to_come);
+    }
+  }
+  const Tensor terms = reinforce_terms(Tensor::from<float>(excess, losses.shape()),
+                                       out.log_probability, out.entropy, 0, kEntropyWeight);
+  return sum(masked_fill(terms, Mask::lengths(b.tgt_lengths), 0));
 }
 
 // One optimiser with what it needs from step to step.
@@ -62,23 +93,37 @@ struct Stepper {
   std::span<const IdPair> pairs;
   std::unique_ptr<Optimizer> optimizer;
   Schedule schedule;
+  int64_t total_steps;
   Shards shards;
-  Rng noise;  // dropout masks and forcing coins, forked per step and shard
+  Rng noise;  // dropout masks, forcing coins, hard choices, forked per step and shard
+  GumbelTemperature temperature{};
+  RunningBaseline baseline{};  // nats per token
   double norms = 0, clipped = 0;
 
   // The gradient of one shard's share of the batch's mean loss; `nats` is the shard's summed loss.
   Gradients differentiate(const Batch& b, int64_t batch_tokens, Rng rng, double& nats) {
     std::optional<CheckNumerics> checking;
     if (options.check_numerics) checking.emplace();
-    Rng dropout = rng.fork("dropout"), coins = rng.fork("forcing");
+    Rng dropout = rng.fork("dropout"), coins = rng.fork("forcing"), choices = rng.fork("attention");
+    const int64_t done = optimizer->steps();
     Tape tape;
-    const Seq2SeqOutput out =
-        translator.network(network_batch(b), {.ratio = options.forcing, .rng = &coins}, &dropout);
-    const Tensor total = cross_entropy(
+    const Seq2SeqOutput out = heed::translate::run(
+        translator.network, network_batch(b),
+        {.forcing = forcing_ratio(options.forcing_schedule, options.forcing, done, total_steps),
+         .coins = &coins,
+         .dropout = &dropout,
+         .attention = &choices,
+         .temperature = temperature.at(done)});
+    const Tensor losses = cross_entropy(
         out.logits, Tensor::ids(b.tgt_out, {b.size, b.T}),
-        {.ignore = kPad, .label_smoothing = options.label_smoothing, .reduction = Reduction::sum});
+        {.ignore = kPad,
+         .label_smoothing = options.label_smoothing,
+         .reduction = out.log_probability.defined() ? Reduction::per_token : Reduction::sum});
+    Tensor total = losses;
+    if (out.log_probability.defined())
+      total = sum(losses) + hard_attention_term(b, losses, out, baseline.value);
     tape.backward(scale(total, 1 / static_cast<double>(batch_tokens)));
-    nats = total.item();
+    nats = sum(losses).item();
     return tape.gradients();
   }
 
@@ -102,7 +147,9 @@ struct Stepper {
     clipped += norm > options.clip;
     optimizer->rate = rate_at(schedule, optimizer->steps());
     optimizer->step(gradients);
-    return {std::accumulate(nats.begin(), nats.end(), 0.0), whole.target_tokens};
+    const Likelihood all{std::accumulate(nats.begin(), nats.end(), 0.0), whole.target_tokens};
+    baseline.observe(Tensor::scalar(all.loss()));
+    return all;
   }
 
   // The step, with the user's remedy added to what stopped it.
@@ -123,11 +170,11 @@ struct Best {
   double loss = std::numeric_limits<double>::infinity();
   int64_t epoch = 0;
   std::vector<Tensor> weights;
-  void keep(Seq2Seq& network) {
+  void keep(Network& network) {
     weights.clear();
     for (const auto& p : parameters(network)) weights.push_back(clone(p.value));
   }
-  void restore(Seq2Seq& network) const {
+  void restore(Network& network) const {
     if (weights.empty()) return;
     auto all = parameters(network);
     for (size_t i = 0; i < all.size(); ++i) copy_into(all[i].value, weights[i]);
@@ -152,24 +199,26 @@ nlohmann::ordered_json EpochReport::json() const {
 std::vector<EpochReport> train(Translator& t, std::span<const Example> train_set,
                                std::span<const Example> valid_set, const TrainingOptions& o,
                                const TrainingWatcher& watcher) {
-  const Rng run(o.seed);
+  const Rng rng(o.seed);
   const auto pairs = encode_all(t, train_set), valid = encode_all(t, valid_set);
   const BatchOptions batches{.max_tokens = o.batch_tokens};
   const int64_t epoch_tokens = target_tokens(pairs);
-  const auto steps = static_cast<int64_t>(plan_epoch(pairs, batches, run.fork("plan")).size());
+  const auto steps = static_cast<int64_t>(plan_epoch(pairs, batches, rng.fork("plan")).size());
   Stepper stepper{o,
                   t,
                   pairs,
                   make_optimizer(o.optimiser, parameters(t.network), {.rate = o.rate}),
                   schedule_for(o, steps * o.epochs),
+                  std::max<int64_t>(1, steps * o.epochs),
                   Shards(o.threads),
-                  run.fork("noise")};
+                  rng.fork("noise"),
+                  temperature_for(t.network, steps * o.epochs)};
   Best best;
   std::vector<EpochReport> reports;
   double spent = 0;  // seconds of training, validation left out
   for (int64_t epoch = 1; epoch <= o.epochs; ++epoch) {
     const auto plan =
-        plan_epoch(pairs, batches, run.fork("shuffle").fork(static_cast<uint64_t>(epoch)));
+        plan_epoch(pairs, batches, rng.fork("shuffle").fork(static_cast<uint64_t>(epoch)));
     const auto start = Clock::now();
     Likelihood sum;
     stepper.norms = stepper.clipped = 0;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "examples/translate/decode.h"
+#include "layers/teacher_forcing.h"
 
 namespace heed::translate {
 
@@ -18,7 +19,9 @@ struct TrainingOptions {
   std::string schedule = "cosine";  // over all steps; or constant, plateau (per epoch)
   double clip = 1;                  // global norm
   double label_smoothing = 0;
-  double forcing = 1;    // probability of feeding the gold word
+  double forcing = 1;  // probability of feeding the gold word, at the end of its schedule
+  ForcingSchedule forcing_schedule = ForcingSchedule::constant;
+  int64_t warmup = 0;    // steps; cosine, and inverse-sqrt (0: a twentieth of all)
   int64_t patience = 0;  // stop after so many epochs without a better validation loss; 0: never
   int64_t threads = 1;   // shards of every batch; the result depends on their number
   bool check_numerics = false;

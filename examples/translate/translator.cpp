@@ -19,57 +19,6 @@ std::string in(const std::string& directory, const std::string& file) {
   return (fs::path(directory) / file).string();
 }
 
-Json network_json(const Seq2SeqOptions& o) {
-  return {{"kind", "rnn"},
-          {"source_vocabulary", o.source_vocabulary},
-          {"target_vocabulary", o.target_vocabulary},
-          {"embedding", o.embedding},
-          {"encoder_hidden", o.encoder_hidden},
-          {"decoder_hidden", o.decoder_hidden},
-          {"attention", o.attention},
-          {"readout", o.readout},
-          {"tied", o.tied},
-          {"attention_width", o.attention_width},
-          {"score", name_of(o.score)},
-          {"dropout", o.dropout}};
-}
-
-Seq2SeqOptions network_options(const std::string& path, const Json& j) {
-  const auto score = score_named(j.at("score").get<std::string>());
-  if (!score) fail_file(path, "unknown score '{}'", j.at("score").get<std::string>());
-  return {.source_vocabulary = j.at("source_vocabulary"),
-          .target_vocabulary = j.at("target_vocabulary"),
-          .embedding = j.at("embedding"),
-          .encoder_hidden = j.at("encoder_hidden"),
-          .decoder_hidden = j.at("decoder_hidden"),
-          .attention_width = j.at("attention_width"),
-          .score = *score,
-          .attention = j.at("attention"),
-          .readout = j.at("readout"),
-          .tied = j.at("tied"),
-          .dropout = j.at("dropout")};
-}
-
-// Sizes that a file names are only believed, and memory taken, when the weights are that large.
-void require_plausible(const std::string& path, const Seq2SeqOptions& o, uintmax_t weight_bytes) {
-  const int64_t least =
-      std::min({o.source_vocabulary, o.target_vocabulary, o.embedding, o.encoder_hidden,
-                o.decoder_hidden, o.readout + 1, o.attention_width + 1});
-  if (least < 1) fail_file(path, "expected sizes of 1 or more, got {}", least);
-  const auto product = [](int64_t a, int64_t b) {
-    return static_cast<double>(a) * static_cast<double>(b);
-  };
-  const int64_t e = o.embedding, h = o.decoder_hidden;
-  const double numbers =  // fewer than there are
-      product(o.source_vocabulary, e) + product(o.target_vocabulary, e) +
-      product(o.encoder_hidden, o.encoder_hidden) + product(h, h) + product(h, e) +
-      product(o.encoder_hidden, e) + product(h, o.encoder_hidden) + product(o.readout, h) +
-      (o.attention ? product(o.attention_width, h) : 0) +
-      (o.tied ? 0 : product(o.readout > 0 ? o.readout : h, o.target_vocabulary));
-  if (4 * numbers > static_cast<double>(weight_bytes))
-    fail_file(path, "names a larger network than the weights beside it hold");
-}
-
 Json parse(const std::string& path, const std::string& text) {
   Json config = Json::parse(text, nullptr, false);
   if (config.is_discarded() || !config.is_object())
@@ -106,7 +55,7 @@ void save_translator(const std::string& directory, Translator& t) {
                      {{"source_tokeniser", name_of(t.text.source)},
                       {"target_tokeniser", name_of(t.text.target)},
                       {"lowercase", t.text.lowercase}}},
-                    {"network", network_json(t.network.options)},
+                    {"network", network_json(t.network)},
                     {"about", t.about}};
   const auto part = [&](const std::string& file) { return in(directory, file + ".part"); };
   try {
@@ -141,10 +90,9 @@ Translator load_translator(const std::string& directory) {
   constexpr uint64_t kMost = uint64_t{1} << 30;
   try {
     const Json& text = config.at("text");
-    const Seq2SeqOptions options = network_options(path, config.at("network"));
     const uintmax_t weight_bytes = fs::file_size(weights, error);
     if (error) fail_file(weights, "cannot be read: {}", error.message());
-    require_plausible(path, options, weight_bytes);
+    const NetworkOptions options = network_options(path, config.at("network"), weight_bytes);
     Translator t{
         {parse_tokeniser(text.at("source_tokeniser").get<std::string>()),
          parse_tokeniser(text.at("target_tokeniser").get<std::string>()), text.at("lowercase")},
@@ -155,15 +103,14 @@ Translator load_translator(const std::string& directory) {
     for (const char* number : {"seed", "epochs", "size"}) (void)t.about.at(number).get<uint64_t>();
     (void)t.about.at("task").get<std::string>();
     (void)t.about.at("swap").get<bool>();
-    if (t.source.size() != options.source_vocabulary ||
-        t.target.size() != options.target_vocabulary)
+    const auto [sources, targets] = vocabularies(options);
+    if (t.source.size() != sources || t.target.size() != targets)
       fail_file(path,
                 "the network was made for vocabularies of {} and {}, the files beside it hold "
                 "{} and {}",
-                options.source_vocabulary, options.target_vocabulary, t.source.size(),
-                t.target.size());
+                sources, targets, t.source.size(), t.target.size());
     Rng unused(0);  // the first values are overwritten
-    t.network = Seq2Seq(options, unused);
+    t.network = make_network(options, unused);
     load(weights, t.network);
     return t;
   } catch (const nlohmann::json::exception& e) {

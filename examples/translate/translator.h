@@ -9,9 +9,9 @@
 #include <string>
 
 #include "examples/translate/batches.h"
+#include "examples/translate/network.h"
 #include "examples/translate/text.h"
 #include "examples/translate/vocabulary.h"
-#include "layers/seq2seq.h"
 
 namespace heed::translate {
 
@@ -24,7 +24,7 @@ struct TextOptions {
 struct Translator {
   TextOptions text;
   Vocabulary source, target;
-  Seq2Seq network;
+  Network network;
   nlohmann::ordered_json about;  // task, seed, training options: for people and reports
 
   [[nodiscard]] IdPair encode(std::span<const std::string> src,
@@ -33,7 +33,7 @@ struct Translator {
   }
 };
 
-inline constexpr const char* kModelFormat = "heed-translate/1";
+inline constexpr const char* kModelFormat = "heed-translate/2";
 
 /// Writes the directory (made if missing). A model that is there is replaced when everything has
 /// been written, config.json last, so a directory with one is whole. Throws FileError.

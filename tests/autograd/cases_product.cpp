@@ -92,6 +92,16 @@ void additive_cases(std::vector<Case>& all) {
   row({0, 3}, 2, 3);
 }
 
+void unit_cases(std::vector<Case>& all) {
+  Numbers numbers(24);
+  std::vector<Shape> shapes{{3}, {2, 3, 4}, {0, 3}, {3, 0}};
+  for (const int64_t n : kSizes) shapes.push_back({3, n});
+  for (const Shape& s : shapes)
+    all.push_back({"unit", to_text(s), {{"x", numbers.normal(s)}}, [](const Tensors& in) {
+                     return Tensors{unit(in[0])};
+                   }});
+}
+
 }  // namespace
 
 void add_product_cases(std::vector<Case>& all) {
@@ -100,6 +110,7 @@ void add_product_cases(std::vector<Case>& all) {
   products(all, "matmul_tn", true, false, matmul_tn);
   linear_cases(all);
   additive_cases(all);
+  unit_cases(all);
 }
 
 }  // namespace heed::test

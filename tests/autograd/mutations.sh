@@ -36,6 +36,8 @@ mutations=(
   "ops_loss.cpp|cross_entropy|smoothing forgotten|(p[static_cast<size_t>(j)] - share) * g|(p[static_cast<size_t>(j)] - 0 * share) * g"
   "ops_attention.cpp|additive_score|derivative of tanh forgotten|* (1 - row[j] * row[j]);|;"
   "ops_attention.cpp|additive_score|every query adds to the first|dq + (b * t_max + t) * a|dq + b * t_max * a"
+  "ops_attention.cpp|unit|length forgotten|(g[j] - along * yp[j]) / l[r]|(g[j] - along * yp[j])"
+  "ops_attention.cpp|unit|part along x left in|(g[j] - along * yp[j])|(g[j] - 0 * along * yp[j])"
   "ops_rnn.cpp|rnn_sequence|an ended sentence loses its gradient|if (w.active(b, t)) dh[i] = 0;|dh[i] = 0;"
   "ops_rnn.cpp|gru_sequence|the way through the state forgotten|dh[j] *= z[j];|dh[j] = 0;"
   "ops_rnn.cpp|gru_sequence|reset gate forgotten|dg[2 * n + j] = da_n * r[j];|dg[2 * n + j] = da_n;"

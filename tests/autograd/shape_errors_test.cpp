@@ -228,5 +228,9 @@ TEST(ShapeErrors, AdditiveScore) {
       });
 }
 
+TEST(ShapeErrors, Unit) {
+  expect_error("unit: expected at least one axis, got a scalar", [] { unit(z({})); });
+}
+
 }  // namespace
 }  // namespace heed::test

@@ -107,7 +107,7 @@ TEST(Mask, WhatDoesNotFitIsSaid) {
             }),
             "softmax: expected a keep mask of shape [3], [batch, 3] or [2, 3], got [2]");
   EXPECT_EQ(error_of([] { (void)Mask::causal().lengths_of("gru", 1, 1); }),
-            "gru: expected a mask made by Mask::lengths (a recurrence needs whole prefixes)");
+            "gru: expected a mask made by Mask::lengths (only whole prefixes have a length)");
 }
 
 }  // namespace

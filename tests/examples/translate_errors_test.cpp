@@ -127,8 +127,8 @@ TEST_F(TranslateErrors, ModelDirectoriesAreChecked) {
   broken("rm *", "there is no config.json in it");
   broken("echo x > config.json", "expected a JSON object");
   broken("echo [] > config.json", "expected a JSON object");
-  broken("echo {} > config.json", "expected format heed-translate/1, got \"none\"");
-  broken("sed -i s:translate/1:translate/9: config.json", "got \"heed-translate/9\"");
+  broken("echo {} > config.json", "expected format heed-translate/2, got \"none\"");
+  broken("sed -i s:translate/2:translate/9: config.json", "got \"heed-translate/9\"");
   broken("sed -i '/\"format\"/s/: .*,/: 5,/' config.json", "got 5;");
   broken("sed -i /embedding/d config.json", "a setting is missing or of the wrong kind");
   broken("sed -i '/\"about\"/,/}/s/\"seed\": 1/\"seed\": \"x\"/' config.json", "wrong kind");

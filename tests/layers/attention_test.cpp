@@ -1,31 +1,10 @@
-// Attention: every score against its definition, step against sequence, masks, and errors.
-#include "layers/attention.h"
-
+// Attention: every score against its definition, names and errors. What holds for all of them is in
+// attention_invariance_test.cpp.
 #include "tests/autograd/texts.h"
-#include "tests/layers/layer_checks.h"
+#include "tests/layers/attention_mechanisms.h"
 
 namespace heed::test {
 namespace {
-
-Attention make(const AttentionOptions& o, uint64_t seed = 4) {
-  Rng rng(seed);
-  Attention f(o, rng);
-  to(f, f64);
-  return f;
-}
-
-// One of every score, with sizes Q = K = 3.
-std::vector<Attention> every_score() {
-  std::vector<Attention> all;
-  for (const Score s : {Score::additive, Score::dot, Score::scaled_dot, Score::general})
-    all.push_back(make({.score = s, .query = 3, .key = 3, .width = 4}));
-  all.push_back(make({.score = Score::additive, .query = 3, .key = 3, .width = 4, .fused = false}));
-  return all;
-}
-
-std::string label(const Attention& f) {
-  return std::string(name_of(f.options.score)) + (f.options.fused ? "" : " composed");
-}
 
 // ---- the definitions, on numbers that can be worked out in the head ----
 
@@ -71,6 +50,32 @@ TEST(AttentionByHand, AdditiveScoresThroughATanh) {
   }
 }
 
+TEST(AttentionByHand, ConcatScoresQueryAndKeyInOneVector) {
+  Attention f = make({.score = Score::concat, .query = 2, .key = 2, .width = 2});
+  // W [q; k] for q = (2, 3): rows give 2 + k0 and 1.5 + k1 / 2.
+  f.weight = leaf(Tensor::of({{1, 0, 1, 0}, {0, 0.5, 0, 0.5}}, f64));
+  f.v = leaf(Tensor::of({3, -2}, f64));
+  const auto e = [](double a, double b) { return 3 * std::tanh(a) - 2 * std::tanh(b); };
+  expect_close("scores", f.scores(the_query(), f.memory(the_keys())).to_vector(),
+               {e(3, 1.5), e(2, 2.5), e(3, 2)}, 1e-15);
+}
+
+TEST(AttentionByHand, CosineIsTheAngleTimesBeta) {
+  Attention f = make({.score = Score::cosine, .query = 2, .key = 2});
+  expect_close("beta", f.beta.to_vector(), {std::sqrt(2.0)}, 1e-7);
+  f.beta = leaf(Tensor::of({10}, f64));
+  const double q = std::sqrt(13.0);
+  expect_close("scores", f.scores(the_query(), f.memory(the_keys())).to_vector(),
+               {10 * 2 / q, 10 * 3 / q, 10 * 5 / (q * std::sqrt(2.0))}, 1e-15);
+}
+
+TEST(AttentionByHand, LocationKnowsOnlyTheQuery) {
+  Attention f = make({.score = Score::location, .query = 2, .key = 2, .longest = 4});
+  f.weight = leaf(Tensor::of({{1, 0}, {0, 1}, {1, 1}, {7, 7}}, f64));
+  EXPECT_EQ(f.scores(the_query(), f.memory(the_keys())).to_vector(), (Numbers{2, 3, 5}));
+  EXPECT_EQ(f.scores(the_query(), f.memory(noise({1, 3, 2}, 1))).to_vector(), (Numbers{2, 3, 5}));
+}
+
 TEST(AttentionByHand, WeightsAreTheSoftmaxAndTheContextTheirSumOfValues) {
   const Attention f = make({.score = Score::dot, .query = 1, .key = 1});
   // Scores 0, ln 2, ln 5: weights 1/8, 2/8, 5/8.
@@ -83,69 +88,6 @@ TEST(AttentionByHand, WeightsAreTheSoftmaxAndTheContextTheirSumOfValues) {
   const Attended masked = f(query, f.memory(keys, Mask::lengths({2}), values));
   expect_close("weights", masked.weights.to_vector(), {1.0 / 3, 2.0 / 3, 0}, 1e-15);
   expect_close("context", masked.context.to_vector(), {40.0 / 3, 400.0 / 3}, 1e-15);
-}
-
-// ---- all scores ----
-
-TEST(Attention, StepsMakeTheSequence) {
-  for (const Attention& f : every_score()) {
-    const Tensor queries = noise({2, 5, 3}, 10);
-    const Memory m = f.memory(noise({2, 4, 3}, 11), Mask::lengths({4, 2}), noise({2, 4, 6}, 12));
-    const Attended whole = f(queries, m);
-    ASSERT_EQ(whole.context.shape(), (Shape{2, 5, 6}));
-    ASSERT_EQ(whole.weights.shape(), (Shape{2, 5, 4}));
-    for (int64_t t = 0; t < 5; ++t) {
-      const Attended one = f(select(queries, 1, t), m);
-      ASSERT_EQ(one.context.shape(), (Shape{2, 6}));
-      ASSERT_EQ(one.weights.shape(), (Shape{2, 4}));
-      expect_close(label(f), one.context.to_vector(), select(whole.context, 1, t).to_vector(),
-                   1e-14);
-      expect_close(label(f), one.weights.to_vector(), select(whole.weights, 1, t).to_vector(),
-                   1e-14);
-    }
-  }
-}
-
-TEST(Attention, WeightsSumToOneOverTheKeptPositions) {
-  for (const Attention& f : every_score()) {
-    const Attended a =
-        f(noise({2, 5, 3}, 10), f.memory(noise({2, 4, 3}, 11), Mask::lengths({4, 2})));
-    for (int64_t b = 0; b < 2; ++b)
-      for (int64_t t = 0; t < 5; ++t) {
-        double total = 0;
-        for (int64_t s = 0; s < 4; ++s) {
-          const double w = a.weights.at({b, t, s});
-          EXPECT_EQ(w > 0, b == 0 || s < 2) << label(f);
-          total += w;
-        }
-        EXPECT_NEAR(total, 1, 1e-14) << label(f);
-      }
-  }
-}
-
-TEST(Attention, PermutingTheKeysPermutesTheWeights) {
-  const int64_t order[] = {2, 0, 3, 1};
-  for (const Attention& f : every_score()) {
-    const Tensor keys = noise({2, 4, 3}, 13), query = noise({2, 3}, 14);
-    Tensors rows;
-    for (const int64_t s : order) rows.push_back(select(keys, 1, s));
-    const Attended a = f(query, f.memory(keys)), p = f(query, f.memory(stack(rows, 1)));
-    for (int64_t b = 0; b < 2; ++b)
-      for (int64_t s = 0; s < 4; ++s)
-        EXPECT_NEAR(p.weights.at({b, s}), a.weights.at({b, order[s]}), 1e-15) << label(f);
-    expect_close(label(f), p.context.to_vector(), a.context.to_vector(), 1e-14);
-  }
-}
-
-TEST(Attention, DifferentQueriesLookElsewhere) {
-  for (const Attention& f : every_score()) {
-    const Memory m = f.memory(noise({1, 4, 3}, 15));
-    const Numbers a = f(noise({1, 3}, 16), m).weights.to_vector(),
-                  b = f(noise({1, 3}, 17), m).weights.to_vector();
-    double most = 0;
-    for (size_t i = 0; i < a.size(); ++i) most = std::max(most, std::abs(a[i] - b[i]));
-    EXPECT_GT(most, 1e-3) << label(f);
-  }
 }
 
 TEST(Attention, FusedAdditiveEqualsComposed) {
@@ -168,75 +110,83 @@ TEST(Attention, FusedAdditiveEqualsComposed) {
   }
 }
 
-// ---- masks ----
+// ---- relations between scores, and their edges ----
 
-TEST(Attention, AFullyMaskedRowIsZeroAndGetsNoGradient) {
-  for (Attention& f : every_score())
-    for (const Shape& shape : {Shape{2, 3}, Shape{2, 5, 3}})
-      for (const Mask& mask :
-           {Mask::lengths({4, 0}), Mask::keep({1, 1, 1, 1, 0, 0, 0, 0}, {2, 4})}) {
-        const Tensor q = leaf(noise(shape, 21)), k = leaf(noise({2, 4, 3}, 22)),
-                     v = leaf(noise({2, 4, 6}, 23));
-        const Pass p = pass({{"q", q}, {"k", k}, {"v", v}}, [&] {
-          const Attended a = f(q, f.memory(k, mask, v));
-          return Tensors{a.context, a.weights};
-        });
-        std::vector<Numbers> halves = p.outputs;
-        halves.insert(halves.end(), p.gradients.begin(), p.gradients.end());
-        for (size_t i = 0; i < halves.size(); ++i) {
-          const size_t middle = halves[i].size() / 2;
-          double kept = 0;
-          for (size_t j = 0; j < middle; ++j) kept = std::max(kept, std::abs(halves[i][j]));
-          EXPECT_GT(kept, 0) << label(f) << ", tensor " << i;
-          for (size_t j = middle; j < halves[i].size(); ++j)
-            ASSERT_EQ(halves[i][j], 0) << label(f) << ", tensor " << i << ", element " << j;
-        }
-      }
+TEST(Attention, ConcatIsAdditiveWithItsMatrixInBlocks) {
+  Attention additive = make({.score = Score::additive, .query = 3, .key = 2, .width = 4});
+  additive.key.bias = leaf(Tensor::zeros({4}, f64));
+  Attention joined = make({.score = Score::concat, .query = 3, .key = 2, .width = 4}, 5);
+  joined.weight = leaf(heed::concat({additive.query.weight, additive.key.weight}, 1));
+  joined.v = additive.v;
+  const Tensor q = leaf(noise({2, 5, 3}, 1)), k = leaf(noise({2, 4, 2}, 2));
+  const auto run = [&](const Attention& f, Leaves leaves) {
+    leaves.insert(leaves.end(), {{"q", q}, {"k", k}, {"v", f.v}});
+    return pass(leaves, [&] { return outputs_of(f(q, f.memory(k, Mask::lengths({4, 2})))); });
+  };
+  const Pass a = run(additive, {{"W_q", additive.query.weight}, {"W_k", additive.key.weight}}),
+             b = run(joined, {{"W", joined.weight}});
+  EXPECT_EQ(a.outputs, b.outputs);
+  for (size_t i = 0; i < 3; ++i) EXPECT_EQ(a.gradients[2 + i], b.gradients[1 + i]);
+  const Tensor blocks = heed::concat({reshape(Tensor::from<double>(a.gradients[0], {12}), {4, 3}),
+                                      reshape(Tensor::from<double>(a.gradients[1], {8}), {4, 2})},
+                                     1);
+  expect_close("dW", b.gradients[0], blocks.to_vector(), 1e-15);
 }
 
-TEST(Attention, NothingKeptAnywhereLeavesEveryParameterWithGradientZero) {
-  for (Attention& f : every_score()) {
-    const Leaves leaves = leaves_of(parameters(f));
-    const Tensor q = noise({2, 3}, 24), k = noise({2, 4, 3}, 25);
-    const Pass p = pass(leaves, [&] {
-      return Tensors{f(q, f.memory(k, Mask::lengths({0, 0}))).context};
-    });
-    for (const Numbers& g : p.gradients)
-      for (const double v : g) EXPECT_EQ(v, 0) << label(f);
+TEST(Attention, CosineIsBlindToLengths) {
+  const Attention f = make({.score = Score::cosine, .query = 3, .key = 3});
+  const Tensor keys = noise({2, 4, 3}, 1), query = leaf(noise({2, 3}, 2));
+  const Numbers w = f(query, f.memory(keys)).weights.to_vector();
+  for (const double length : {1e-200, 1e-3, 7.0, 1e200}) {
+    const Tensor q = scale(query, length), k = scale(keys, length);
+    expect_close("query", f(q, f.memory(keys)).weights.to_vector(), w, 1e-15);
+    expect_close("keys", f(query, f.memory(k)).weights.to_vector(), w, 1e-15);
+  }
+  // So the gradient has no part along the query.
+  const Pass p = pass({{"q", query}}, [&] { return outputs_of(f(query, f.memory(keys))); });
+  const Numbers q = query.to_vector();
+  for (size_t b = 0; b < 2; ++b) {
+    double along = 0;
+    for (size_t j = 3 * b; j < 3 * b + 3; ++j) along += q[j] * p.gradients[0][j];
+    EXPECT_NEAR(along, 0, 1e-15);
   }
 }
 
-TEST(Attention, WhatStandsInThePaddingDoesNotMatter) {
-  for (Attention& f : every_score()) {
-    const auto with = [&](double garbage) {
-      const Tensor q = leaf(noise({2, 5, 3}, 26));
-      const Tensor k = leaf(pad({noise({4, 3}, 27), noise({2, 3}, 28)}, 4, garbage));
-      Leaves leaves = leaves_of(parameters(f));
-      leaves.insert(leaves.end(), {{"q", q}, {"k", k}});
-      return pass(leaves, [&] {
-        return Tensors{f(q, f.memory(k, Mask::lengths({4, 2}))).context};
-      });
-    };
-    const Pass clean = with(0), dirty = with(1e30);
-    EXPECT_EQ(clean.outputs, dirty.outputs) << label(f);
-    EXPECT_EQ(clean.gradients, dirty.gradients) << label(f);
+TEST(Attention, CosineOfAZeroVectorIsZeroAndSoIsItsGradient) {
+  for (const DType dtype : {f32, f64}) {
+    Rng rng(1);
+    Attention f({.score = Score::cosine, .query = 2, .key = 2}, rng);
+    to(f, dtype);
+    const Tensor keys = leaf(cast(the_keys(), dtype)), none = leaf(Tensor::zeros({1, 2}, dtype));
+    EXPECT_EQ(f.scores(none, f.memory(keys)).to_vector(), Numbers(3, 0.0));
+    const Tensor some = leaf(Tensor::of({{2, 3}}, dtype));
+    const Tensor gap = leaf(reshape(Tensor::of({1, 0, 0, 0, 1, 1}, dtype), {1, 3, 2}));
+    const CheckNumerics check;
+    const Pass q =
+        pass({{"q", none}, {"k", keys}}, [&] { return outputs_of(f(none, f.memory(keys))); });
+    EXPECT_EQ(q.gradients[0], Numbers(2, 0.0));
+    const Pass k = pass({{"k", gap}}, [&] { return Tensors{f.scores(some, f.memory(gap))}; });
+    EXPECT_EQ(k.outputs[0][1], 0);
+    EXPECT_EQ((Numbers{k.gradients[0][2], k.gradients[0][3]}), Numbers(2, 0.0));
+    EXPECT_NE(k.gradients[0][1], 0);
   }
 }
 
-TEST(Attention, ACausalMaskGoesWithManyQueries) {
-  for (const Attention& f : every_score()) {
-    const Attended a = f(noise({2, 4, 3}, 29), f.memory(noise({2, 4, 3}, 30), Mask::causal()));
-    for (int64_t t = 0; t < 4; ++t)
-      for (int64_t s = 0; s < 4; ++s) EXPECT_EQ(a.weights.at({1, t, s}) > 0, s <= t) << label(f);
-  }
-}
-
-TEST(Attention, NoPositionsGiveAContextOfZeros) {
-  for (const Attention& f : every_score()) {
-    const Attended a = f(noise({2, 3}, 31), f.memory(Tensor::zeros({2, 0, 3}, f64)));
-    EXPECT_EQ(a.weights.shape(), (Shape{2, 0}));
-    EXPECT_EQ(a.context.to_vector(), Numbers(6, 0.0)) << label(f);
-  }
+TEST(Attention, LocationRefusesLongerSentencesButNotLongerPadding) {
+  const Attention f = make({.score = Score::location, .query = 2, .key = 2, .longest = 3});
+  const Tensor keys = noise({2, 5, 2}, 1), query = noise({2, 2}, 2);
+  const Attended a = f(query, f.memory(keys, Mask::lengths({3, 1})));
+  EXPECT_EQ(a.weights.shape(), (Shape{2, 5}));
+  const std::string text = " (in attention)";
+  for (const Tensor& q : {query, noise({2, 4, 2}, 3)})
+    EXPECT_EQ(argument_error([&] {
+                f(q, f.memory(keys, Mask::lengths({3, 4})));
+              }),
+              "attention: the location score was made for sentences of at most 3 positions, "
+              "sentence 1 has 4; make it with a larger `longest`" +
+                  text);
+  EXPECT_NE(argument_error([&] { f(query, f.memory(keys)); }).find("sentence 0 has 5"),
+            std::string::npos);
 }
 
 TEST(Attention, HugeScoresStayFinite) {
@@ -249,10 +199,9 @@ TEST(Attention, HugeScoresStayFinite) {
 // ---- names and errors ----
 
 TEST(Attention, ScoresHaveNames) {
-  for (const Score s : {Score::additive, Score::dot, Score::scaled_dot, Score::general})
-    EXPECT_EQ(score_named(name_of(s)), s);
+  for (const AttentionOptions& o : every_score()) EXPECT_EQ(score_named(name_of(o.score)), o.score);
   EXPECT_EQ(name_of(Score::scaled_dot), "scaled_dot");
-  EXPECT_EQ(score_named("cosine"), std::nullopt);
+  EXPECT_EQ(score_named("bilinear"), std::nullopt);
 }
 
 TEST(Attention, SaysWhatDoesNotFit) {
@@ -265,6 +214,12 @@ TEST(Attention, SaysWhatDoesNotFit) {
   EXPECT_EQ(built({.query = 0, .key = 3}),
             "attention: expected query and key sizes >= 1, got 0 and 3");
   EXPECT_EQ(built({.query = 2, .key = 3, .width = -1}), "attention: expected a width >= 0, got -1");
+
+  EXPECT_NE(built({.score = Score::cosine, .query = 2, .key = 3}).find("the cosine score"),
+            std::string::npos);
+  EXPECT_EQ(
+      built({.score = Score::location, .query = 2, .key = 3}),
+      "attention: the location score needs `longest`, the most source positions, >= 1, got 0");
 
   const Attention f = make({.score = Score::general, .query = 2, .key = 3});
   const Tensor keys = noise({4, 5, 3}, 1);

@@ -139,9 +139,9 @@ TEST(DocumentedShapes, Seq2Seq) {
   EXPECT_EQ(out.weights.shape(), (Shape{2, 3, 5}));
   const Encoded e = m.encode(source, {5, 4});
   EXPECT_EQ(e.summary.shape(), (Shape{2, 128}));
-  EXPECT_EQ(e.state.shape(), (Shape{2, 128}));
+  EXPECT_EQ(e.state.tensors[0].shape(), (Shape{2, 128}));
   const DecoderStep s = m.step(random_ids({2}, 8, 3), e.state, e);
-  EXPECT_EQ(s.state.shape(), (Shape{2, 128}));
+  EXPECT_EQ(s.state.tensors[0].shape(), (Shape{2, 128}));
   EXPECT_EQ(s.logits.shape(), (Shape{2, 8}));
   EXPECT_EQ(s.weights.shape(), (Shape{2, 5}));
 }

@@ -2,9 +2,6 @@
 // documentation of the layer of the same name; what PyTorch does not have is named as it would be.
 #include "tests/layers/layer_table.h"
 
-#include <memory>
-
-#include "layers/attention.h"
 #include "layers/embedding.h"
 #include "layers/gru.h"
 #include "layers/layer_norm.h"
@@ -15,24 +12,6 @@
 
 namespace heed::test {
 namespace {
-
-template <class Make, class Run, class Walk>
-Row row(std::string layer, std::string label, NamedShapes parameters_, std::vector<Input> inputs,
-        std::vector<Shape> outputs, Make make, Run run, Walk walk) {
-  Row r{std::move(layer),  std::move(label),   std::move(parameters_),
-        std::move(inputs), std::move(outputs), {}};
-  r.make = [=](uint64_t seed, DType dtype) {
-    Rng rng(seed);
-    using L = decltype(make(rng));
-    const auto held = std::make_shared<L>(make(rng));
-    to(*held, dtype);
-    return Instance{parameters(*held), [=](const Tensors& in) { return run(*held, in); },
-                    [=](const Tensor& x, const std::vector<int64_t>& lengths) -> Sequence {
-                      return walk(*held, x, Mask::lengths(lengths));
-                    }};
-  };
-  return r;
-}
 
 // PyTorch's names of a recurrent layer, `rows` = gates * hidden.
 NamedShapes recurrent_names(int64_t input, int64_t rows, int64_t hidden, int64_t layers,
@@ -136,31 +115,6 @@ void add_gru_of_the_paper(std::vector<Row>& all) {
       }));
 }
 
-void add_attention(std::vector<Row>& all) {
-  const auto add = [&](const AttentionOptions& o, const NamedShapes& names) {
-    all.push_back(row(
-        "Attention", std::string(name_of(o.score)) + (o.fused ? "" : " composed"), names,
-        {{"keys", {2, 4, o.key}}, {"query", {2, 3, o.query}}, {"values", {2, 4, 5}}},
-        {{2, 3, 5}, {2, 3, 4}}, [o](Rng& rng) { return Attention(o, rng); },
-        [](const Attention& f, const Tensors& in) {
-          const Attended a = f(in[1], f.memory(in[0], Mask::lengths({4, 2}), in[2]));
-          return Tensors{a.context, a.weights};
-        },
-        [](const Attention& f, const Tensor& x, const Mask& mask) {
-          const Tensor one = noise({1, f.options.query}, 5, x.dtype());
-          const Tensor q = concat(Tensors(static_cast<size_t>(x.shape()[0]), one), 0);
-          return Sequence{{}, {f(q, f.memory(x, mask)).context}};
-        }));
-  };
-  const NamedShapes additive{
-      {"query.weight", {3, 2}}, {"key.weight", {3, 4}}, {"key.bias", {3}}, {"v", {3}}};
-  add({.score = Score::additive, .query = 2, .key = 4, .width = 3}, additive);
-  add({.score = Score::additive, .query = 2, .key = 4, .width = 3, .fused = false}, additive);
-  add({.score = Score::dot, .query = 3, .key = 3}, {});
-  add({.score = Score::scaled_dot, .query = 3, .key = 3}, {});
-  add({.score = Score::general, .query = 2, .key = 3}, {{"weight", {2, 3}}});
-}
-
 void add_seq2seq(std::vector<Row>& all) {
   const auto add = [&](const std::string& label, const Seq2SeqOptions& o) {
     NamedShapes names{{"source.weight", {7, 3}}, {"target.weight", {6, 3}}};
@@ -172,10 +126,10 @@ void add_seq2seq(std::vector<Row>& all) {
                                  {"attention.key.weight", {5, 4}},
                                  {"attention.key.bias", {5}},
                                  {"attention.v", {5}}});
-    names.insert(names.end(), {{"decoder.weight_ih", {9, 7}},
-                               {"decoder.weight_hh", {9, 3}},
-                               {"decoder.bias_ih", {9}},
-                               {"decoder.bias_hh", {9}}});
+    names.insert(names.end(), {{"decoder.weight_ih_l0", {9, 7}},
+                               {"decoder.weight_hh_l0", {9, 3}},
+                               {"decoder.bias_ih_l0", {9}},
+                               {"decoder.bias_hh_l0", {9}}});
     if (o.readout > 0)
       names.insert(names.end(), {{"readout.weight", {3, 10}}, {"readout.bias", {3}}});
     if (!o.tied) names.push_back({"output.weight", {6, o.readout > 0 ? 3 : 10}});
@@ -227,8 +181,9 @@ const std::vector<Row>& layer_table() {
     add_recurrent<Gru>(all, "Gru", 3, false);
     add_recurrent<Lstm>(all, "Lstm", 4, true);
     add_gru_of_the_paper(all);
-    add_attention(all);
+    add_attention_rows(all);
     add_seq2seq(all);
+    add_transformer_rows(all);
     return all;
   }();
   return rows;

@@ -57,36 +57,67 @@ inline TestBatch batch_of(std::span<const Example> all, int64_t garbage = 0, siz
   return {{ids(source, s), ids(in, t), lengths}, ids(out, t)};
 }
 
-/// Attention of every score, and none; a readout layer, with weights of its own and tied.
+inline Seq2SeqOptions plain_options() {
+  return {.source_vocabulary = kSourceWords, .target_vocabulary = kTargetWords};
+}
+
+/// Attention of every score, and none; a readout layer, with weights of its own and tied; every
+/// cell, decoder, bridge and window.
 inline std::vector<Seq2SeqOptions> variants() {
   std::vector<Seq2SeqOptions> all;
-  for (const Score s : {Score::additive, Score::dot, Score::scaled_dot, Score::general}) {
-    Seq2SeqOptions o{.source_vocabulary = 1, .target_vocabulary = 1};
-    o.score = s;
+  const auto add = [&](auto change) {
+    Seq2SeqOptions o = plain_options();
+    change(o);
     all.push_back(o);
+  };
+  for (const Score s : {Score::additive, Score::dot, Score::scaled_dot, Score::general,
+                        Score::concat, Score::cosine, Score::location})
+    add([&](auto& o) { o.score = s, o.longest = 20; });
+  add([](auto& o) { o.attention = false; });
+  add([](auto& o) { o.readout = 3; });
+  add([](auto& o) { o.readout = kEmbedding, o.tied = true; });
+  add([](auto& o) { o.cell = Cell::lstm; });
+  add([](auto& o) { o.cell = Cell::tanh, o.bidirectional = false, o.bridge = Bridge::zero; });
+  add([](auto& o) { o.decoder_layers = 2, o.residual = true; });
+  add([](auto& o) { o.window = Window::local_p, o.reach = 2; });
+  for (const bool feeding : {false, true}) {
+    const auto luong = [&](auto change) {
+      add([&](auto& o) {
+        o.decoder = DecoderKind::luong, o.input_feeding = feeding;
+        change(o);
+      });
+    };
+    luong([](auto&) {});
+    luong([](auto& o) { o.attention = false, o.readout = kEmbedding, o.tied = true; });
+    luong([](auto& o) {
+      o.cell = Cell::lstm, o.bridge = Bridge::last, o.score = Score::general;
+      o.encoder_layers = o.decoder_layers = 2, o.residual = true;
+    });
+    luong([](auto& o) { o.window = Window::local_m, o.reach = 4; });
+    luong([](auto& o) { o.window = Window::local_p, o.reach = 2, o.score = Score::dot; });
   }
-  all.resize(7, all[0]);
-  all[4].attention = false;
-  all[5].readout = 3;
-  all[6].readout = kEmbedding;
-  all[6].tied = true;
   return all;
 }
 inline std::string label(const Seq2SeqOptions& o) {
-  return (o.attention ? std::string(name_of(o.score)) : "no attention") + (o.tied ? ", tied"
-                                                                           : o.readout > 0
-                                                                               ? ", readout"
-                                                                               : "");
+  return fmt::format(
+      "{} {}{} {}, {}+{} layers, bridge {}{}{}", name_of(o.decoder), name_of(o.cell),
+      o.input_feeding ? " feeding" : "",
+      o.attention ? fmt::format("{} {}", name_of(o.score), name_of(o.window)) : "no attention",
+      o.encoder_layers, o.decoder_layers, name_of(o.bridge),
+      o.readout > 0 ? fmt::format(", readout {}", o.readout) : "", o.tied ? ", tied" : "");
+}
+/// Whether the state must be as wide as what it is compared with, or copied from.
+inline bool needs_equal_sizes(const Seq2SeqOptions& o) {
+  return o.score == Score::dot || o.score == Score::scaled_dot || o.score == Score::cosine ||
+         o.bridge == Bridge::last;
 }
 
 /// A small model in f64 whose scores, states and words all matter: weights several times larger
 /// than at the beginning of training.
-inline Seq2Seq small_model(Seq2SeqOptions o = {}, uint64_t seed = 8) {
-  o.source_vocabulary = kSourceWords;
-  o.target_vocabulary = kTargetWords;
+inline Seq2Seq small_model(Seq2SeqOptions o = plain_options(), uint64_t seed = 8) {
   o.embedding = kEmbedding;
   o.encoder_hidden = 4;
-  o.decoder_hidden = o.score == Score::dot || o.score == Score::scaled_dot ? 8 : 6;
+  o.decoder_hidden = needs_equal_sizes(o) ? 8 : 6;
   o.attention_width = 7;
   Rng rng(seed);
   Seq2Seq m(o, rng);

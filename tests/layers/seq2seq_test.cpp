@@ -17,21 +17,62 @@ Tensor column(const Tensor& ids, int64_t t) {
 TEST(Seq2Seq, ComputesItsEquations) {
   const std::vector<Example> all = examples(3, 47, true);
   for (const Seq2SeqOptions& o : variants()) {
+    if (o.decoder != DecoderKind::bahdanau || o.cell != Cell::gru || o.decoder_layers > 1) continue;
     const Seq2Seq m = small_model(o);
     const TestBatch batch = batch_of(all);
     const Mask mask = Mask::lengths(batch.in.source_lengths);
-    const auto [h, last] = m.encoder(embedding(m.source.weight, batch.in.source), mask);
+    const auto [h, last] =
+        std::get<Gru>(m.encoder)(embedding(m.source.weight, batch.in.source), mask);
     const Tensor summary = concat({last.h[0], last.h[1]}, 1);
     Tensor s = tanh(linear(summary, m.bridge.weight, m.bridge.bias));
     const Tensor logits = m(batch.in).logits;
+    const RecurrentWeights& cell = m.decoder.weights[0];
     for (int64_t t = 0; t < logits.size(1); ++t) {
       const Tensor y = embedding(m.target.weight, column(batch.in.target_in, t));
-      const Tensor c = o.attention ? m.attention(s, m.attention.memory(h, mask)).context : summary;
-      s = gru_cell(linear(concat({y, c}, 1), m.cell.weight_ih, m.cell.bias_ih), s, m.cell);
+      const Tensor c =
+          o.attention ? m.attention(s, m.attention.memory(h, mask), {.step = t}).context : summary;
+      s = gru_cell(linear(concat({y, c}, 1), cell.weight_ih, cell.bias_ih), s, cell);
       Tensor read = concat({s, c, y}, 1);
       if (o.readout > 0) read = tanh(linear(read, m.readout.weight, m.readout.bias));
       const Tensor e = linear(read, o.tied ? m.target.weight : m.output.weight, m.output.bias);
       expect_close(label(o), select(logits, 1, t).to_vector(), e.to_vector(), 1e-12);
+    }
+  }
+}
+
+// Two LSTM layers with residual connections, states copied from the encoder, attention after the
+// step, its result fed to the next one.
+TEST(Seq2Seq, ComputesLuongsEquations) {
+  for (const bool feeding : {false, true}) {
+    Seq2SeqOptions o = plain_options();
+    o.decoder = DecoderKind::luong, o.input_feeding = feeding, o.cell = Cell::lstm;
+    o.bridge = Bridge::last, o.encoder_layers = o.decoder_layers = 2, o.residual = true;
+    o.score = Score::general, o.readout = 3;
+    const Seq2Seq m = small_model(o);
+    const TestBatch batch = batch_of(examples(3, 48, true));
+    const Mask mask = Mask::lengths(batch.in.source_lengths);
+    const auto [h, last] =
+        std::get<Lstm>(m.encoder)(embedding(m.source.weight, batch.in.source), mask);
+    std::vector<Tensor> s, cells;
+    for (size_t i : {0, 2}) {
+      s.push_back(concat({last.h[i], last.h[i + 1]}, 1));
+      cells.push_back(concat({last.c[i], last.c[i + 1]}, 1));
+    }
+    Tensor r = Tensor::zeros({3, 3}, f64);
+    const Tensor logits = m(batch.in).logits;
+    for (int64_t t = 0; t < logits.size(1); ++t) {
+      Tensor x = embedding(m.target.weight, column(batch.in.target_in, t));
+      if (feeding) x = concat({x, r}, 1);
+      for (size_t l : {0, 1}) {
+        const RecurrentWeights& w = m.decoder.weights[l];
+        const auto next = lstm_cell(linear(x, w.weight_ih, w.bias_ih), s[l], cells[l], w);
+        s[l] = next[0], cells[l] = next[1];
+        x = l == 0 ? s[0] : s[1] + x;
+      }
+      const Tensor c = m.attention(x, m.attention.memory(h, mask)).context;
+      r = tanh(linear(concat({x, c}, 1), m.readout.weight, m.readout.bias));
+      expect_close(label(o), select(logits, 1, t).to_vector(),
+                   linear(r, m.output.weight, m.output.bias).to_vector(), 1e-12);
     }
   }
 }
@@ -83,10 +124,9 @@ TEST(Seq2Seq, EncodeAndStepsEqualTheWholeBatch) {
     const TestBatch batch = batch_of(all);
     const Seq2SeqOutput whole = m(batch.in);
     const Encoded e = m.encode(batch.in.source, batch.in.source_lengths);
-    EXPECT_EQ(e.summary.shape(), (Shape{5, 8}));
-    EXPECT_EQ(e.state.shape(),
-              (Shape{5, o.score == Score::dot || o.score == Score::scaled_dot ? 8 : 6}));
-    Tensor state = e.state;
+    EXPECT_EQ(e.summary.shape(), (Shape{5, o.bidirectional ? 8 : 4}));
+    EXPECT_EQ(e.state.tensors[0].shape(), (Shape{5, needs_equal_sizes(o) ? 8 : 6}));
+    DecoderState state = e.state;
     for (int64_t t = 0; t < whole.logits.size(1); ++t) {
       const DecoderStep step = m.step(column(batch.in.target_in, t), state, e);
       state = step.state;
@@ -108,7 +148,7 @@ TEST(Seq2Seq, WeightsSumToOneOverTheSentenceAndAreZeroAfterIt) {
   for (const Seq2SeqOptions& o : variants()) {
     const Seq2SeqOutput out = small_model(o)(batch.in);
     ASSERT_EQ(out.weights.defined(), o.attention);
-    if (!o.attention) continue;
+    if (!o.attention || o.window != Window::global) continue;
     for (int64_t b = 0; b < 4; ++b)
       for (int64_t t = 0; t < out.weights.size(1); ++t) {
         const int64_t length = batch.in.source_lengths[static_cast<size_t>(b)];
@@ -124,7 +164,7 @@ TEST(Seq2Seq, WeightsSumToOneOverTheSentenceAndAreZeroAfterIt) {
 
 // Without attention the decoder knows the source by its summary alone.
 TEST(Seq2Seq, WithoutAttentionTheSummaryIsAllTheDecoderReads) {
-  Seq2SeqOptions o{.source_vocabulary = 1, .target_vocabulary = 1};
+  Seq2SeqOptions o = plain_options();
   o.attention = false;
   const Seq2Seq m = small_model(o);
   const std::vector<Example> all = examples(2, 38);
@@ -192,7 +232,7 @@ std::vector<int64_t> own_words(const Seq2Seq& m, const Seq2SeqBatch& batch) {
   const int64_t rows = batch.target_in.size(0), steps = batch.target_in.size(1);
   std::vector<int64_t> fed(static_cast<size_t>(rows * steps));
   std::vector<int64_t> word = column(batch.target_in, 0).to_ids();
-  Tensor state = e.state;
+  DecoderState state = e.state;
   for (int64_t t = 0; t < steps; ++t) {
     for (int64_t b = 0; b < rows; ++b)
       fed[static_cast<size_t>(b * steps + t)] = word[static_cast<size_t>(b)];
@@ -215,11 +255,12 @@ TEST(Seq2Seq, ForcingOfZeroFeedsTheModelsOwnWords) {
     ASSERT_NE(own.in.target_in.to_ids(), gold.in.target_in.to_ids());
     Rng coins(1);
     const Leaves leaves = leaves_of(parameters(m));
-    const auto side = [&](const Seq2SeqBatch& b, const Forcing& f) {
-      return pass(leaves, [&] { return Tensors{m(b, f).logits}; });
+    const auto side = [&](const Seq2SeqBatch& b, const Seq2SeqCall& call) {
+      return pass(leaves, [&] { return Tensors{m(b, call).logits}; });
     };
     // The choice of a word is a cut: the gradients are those of feeding these words.
-    expect_same(label(o), leaves, side(gold.in, {0, &coins}), side(own.in, {}), 1e-12);
+    expect_same(label(o), leaves, side(gold.in, {.forcing = 0, .coins = &coins}), side(own.in, {}),
+                1e-12);
   }
 }
 
@@ -227,7 +268,7 @@ TEST(Seq2Seq, ChoosingAWordIsNotRecorded) {
   const Seq2Seq m = small_model();
   Rng coins(1);
   const Tape tape;
-  (void)m(batch_of(examples(4, 42)).in, {0, &coins});
+  (void)m(batch_of(examples(4, 42)).in, {.forcing = 0, .coins = &coins});
   int outputs = 0;
   for (const Node& n : tape.nodes())
     outputs += n.table->info->name == "linear" &&
@@ -239,7 +280,8 @@ TEST(Seq2Seq, ForcingOfOneNeverAsksForACoin) {
   const Seq2Seq m = small_model();
   const TestBatch b = batch_of(examples(4, 43));
   Rng coins(1);
-  EXPECT_EQ(m(b.in, {1, &coins}).logits.to_vector(), m(b.in).logits.to_vector());
+  EXPECT_EQ(m(b.in, {.forcing = 1, .coins = &coins}).logits.to_vector(),
+            m(b.in).logits.to_vector());
   EXPECT_EQ(coins.next_u32(), Rng(1).next_u32());
 }
 
@@ -248,38 +290,39 @@ TEST(Seq2Seq, ForcingInBetweenMixesAndTheSeedDecides) {
   const TestBatch b = batch_of(examples(4, 44));
   const auto with = [&](uint64_t seed) {
     Rng coins(seed);
-    return m(b.in, {0.5, &coins}).logits.to_vector();
+    return m(b.in, {.forcing = 0.5, .coins = &coins}).logits.to_vector();
   };
   EXPECT_EQ(with(1), with(1));
   EXPECT_NE(with(1), m(b.in).logits.to_vector());
   Rng coins(1);
-  EXPECT_NE(with(1), m(b.in, {0, &coins}).logits.to_vector());
+  EXPECT_NE(with(1), m(b.in, {.forcing = 0, .coins = &coins}).logits.to_vector());
 }
 
 // ---- dropout ----
 
 TEST(Seq2Seq, DropoutHappensOnlyWithAGenerator) {
-  Seq2SeqOptions o{.source_vocabulary = 1, .target_vocabulary = 1};
+  Seq2SeqOptions o = plain_options();
   o.dropout = 0.5;
   const Seq2Seq with = small_model(o), without = small_model();
   const TestBatch b = batch_of(examples(4, 45));
   EXPECT_EQ(with(b.in).logits.to_vector(), without(b.in).logits.to_vector());
   Rng r1(1), r2(1), r3(2);
-  const Numbers once = with(b.in, {}, &r1).logits.to_vector();
+  const Numbers once = with(b.in, {.dropout = &r1}).logits.to_vector();
   EXPECT_NE(once, with(b.in).logits.to_vector());
-  EXPECT_EQ(once, with(b.in, {}, &r2).logits.to_vector());
-  EXPECT_NE(once, with(b.in, {}, &r3).logits.to_vector());
+  EXPECT_EQ(once, with(b.in, {.dropout = &r2}).logits.to_vector());
+  EXPECT_NE(once, with(b.in, {.dropout = &r3}).logits.to_vector());
   Rng unused(1);
-  EXPECT_EQ(without(b.in, {}, &unused).logits.to_vector(), without(b.in).logits.to_vector());
+  EXPECT_EQ(without(b.in, {.dropout = &unused}).logits.to_vector(),
+            without(b.in).logits.to_vector());
 }
 
 TEST(Seq2Seq, DropoutIsOnBothEmbeddingsAndOnWhatTheOutputReads) {
-  Seq2SeqOptions o{.source_vocabulary = 1, .target_vocabulary = 1};
+  Seq2SeqOptions o = plain_options();
   o.dropout = 0.5;
   Seq2Seq m = small_model(o);
   const TestBatch b = batch_of(examples(2, 45));
   Rng used(1), same(1);
-  const Numbers logits = m(b.in, {}, &used).logits.to_vector();
+  const Numbers logits = m(b.in, {.dropout = &used}).logits.to_vector();
   const uint64_t source = same.next_key(), target = same.next_key(), read = same.next_key();
   EXPECT_EQ(used.next_u32(), same.next_u32()) << "a key for each of the three places";
 
@@ -309,7 +352,7 @@ TEST(Seq2Seq, DropoutIsOnBothEmbeddingsAndOnWhatTheOutputReads) {
       "dropout",
       [&] {
         Rng fixed(1);
-        return Tensors{m(b.in, {}, &fixed).logits};
+        return Tensors{m(b.in, {.dropout = &fixed}).logits};
       },
       leaves_of(parameters(m)), 10);
 }
@@ -319,14 +362,16 @@ TEST(Seq2Seq, DropoutIsOnBothEmbeddingsAndOnWhatTheOutputReads) {
 TEST(Seq2Seq, SaysWhatDoesNotFit) {
   const Seq2Seq m = small_model();
   const TestBatch good = batch_of(examples(3, 46));
-  const auto text = [&](const std::function<void(Seq2SeqBatch&)>& spoil, const Forcing& f = {}) {
+  const auto text = [&](const std::function<void(Seq2SeqBatch&)>& spoil,
+                        const Seq2SeqCall& call = {}) {
     Seq2SeqBatch b = good.in;
     spoil(b);
-    return argument_error([&] { m(b, f); });
+    return argument_error([&] { m(b, call); });
   };
   const auto nothing = [](Seq2SeqBatch&) {};
-  EXPECT_EQ(text(nothing, {1.5}), "seq2seq: expected a teacher-forcing ratio in [0, 1], got 1.5");
-  EXPECT_EQ(text(nothing, {0.5}),
+  EXPECT_EQ(text(nothing, {.forcing = 1.5}),
+            "seq2seq: expected a teacher-forcing ratio in [0, 1], got 1.5");
+  EXPECT_EQ(text(nothing, {.forcing = 0.5}),
             "seq2seq: a teacher-forcing ratio below 1 needs a generator for its coins");
   EXPECT_EQ(text([](Seq2SeqBatch& b) {
               b.target_in = random_ids({2, 4}, 5, 1);
@@ -358,6 +403,17 @@ TEST(Seq2Seq, SaysWhatDoesNotFit) {
   EXPECT_EQ(built({.source_vocabulary = 0, .target_vocabulary = 5}),
             "seq2seq: expected vocabularies, embedding and hidden sizes >= 1, got 0, 5, 64, 64, "
             "128");
+  EXPECT_EQ(built({.source_vocabulary = 5, .target_vocabulary = 5, .input_feeding = true}),
+            "seq2seq: input feeding is for the luong decoder; the bahdanau decoder feeds its "
+            "context to every step anyway");
+  EXPECT_EQ(built({.source_vocabulary = 5,
+                   .target_vocabulary = 5,
+                   .bridge = Bridge::last,
+                   .decoder_layers = 2}),
+            "seq2seq: the last bridge copies states, so it needs as many layers and units on both "
+            "sides; got 1 layers of 128 units and 2 of 128; use the learned bridge");
+  EXPECT_EQ(built({.source_vocabulary = 5, .target_vocabulary = 5, .encoder_layers = 0}),
+            "seq2seq: expected >= 1 layers, got 0 in the encoder and 1 in the decoder");
   EXPECT_EQ(built({.source_vocabulary = 5, .target_vocabulary = 5, .readout = -1}),
             "seq2seq: expected a readout of >= 0 units, got -1");
   EXPECT_EQ(built({.source_vocabulary = 5, .target_vocabulary = 5, .tied = true}),

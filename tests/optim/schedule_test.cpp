@@ -26,6 +26,15 @@ TEST(Schedule, StepFallsAtMultiples) {
   EXPECT_DOUBLE_EQ(rate_at(StepRate{.rate = 1, .every = 1, .factor = 0.9}, 3), 0.729);
 }
 
+TEST(Schedule, CosineRisesInALineWhileItWarmsUp) {
+  const Schedule s = make_schedule("cosine", {.rate = 8, .total = 12, .least = 2, .warmup = 4});
+  for (int64_t t = 0; t < 4; ++t)
+    EXPECT_NEAR(rate_at(s, t), 2.0 * static_cast<double>(t + 1), 1e-12);
+  EXPECT_NEAR(rate_at(s, 4), 8, 1e-12);   // the curve begins at its peak
+  EXPECT_NEAR(rate_at(s, 8), 5, 1e-12);   // is half way in its middle
+  EXPECT_NEAR(rate_at(s, 12), 2, 1e-12);  // and ends where it always did
+}
+
 TEST(Schedule, CosineFallsFromRateToLeast) {
   const Schedule s = make_schedule("cosine", {.rate = 5, .total = 12, .least = 1});
   EXPECT_EQ(rate_at(s, 0), 5);
@@ -118,8 +127,10 @@ TEST(Schedule, RefusesWhatMakesNoSense) {
   refused("noam", {.width = 3}, "noam: expected warmup > 0, got 0");
   refused("plateau", {.patience = -1}, "plateau: expected patience >= 0, got -1");
   refused("plateau", {.factor = -1}, "plateau: expected factor in [0, 1], got -1");
-  refused("cosine", {.total = 5, .warmup = 3},
-          "the schedule cosine has no option 'warmup'; it has rate, total, least");
+  refused("cosine", {.rate = 1, .total = 5, .warmup = 5},
+          "cosine: expected warmup in [0, total = 5), got 5");
+  refused("cosine", {.total = 5, .width = 3},
+          "the schedule cosine has no option 'width'; it has rate, total, least, warmup");
   refused("constant", {.total = 5}, "the schedule constant has no option 'total'; it has rate");
   refused(
       "linear", {},
