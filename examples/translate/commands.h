@@ -18,6 +18,7 @@ Run add_evaluate(CLI::App& app);
 Run add_align(CLI::App& app);
 Run add_corpus(CLI::App& app);
 Run add_attention(CLI::App& app);
+Run add_mechanisms(CLI::App& app);
 
 /// The options that name data, shared by train, evaluate and align. The result is filled when the
 /// command line is parsed.

@@ -21,8 +21,10 @@ int run(int argc, char** argv) {
   app.get_formatter()->label("Excludes", "not with");
   for (const char* type : {"INT", "UINT", "FLOAT"}) app.get_formatter()->label(type, "N");
   const std::vector<std::pair<std::string, Run>> commands{
-      {"train", add_train(app)}, {"translate", add_translate(app)}, {"evaluate", add_evaluate(app)},
-      {"align", add_align(app)}, {"attention", add_attention(app)}, {"corpus", add_corpus(app)}};
+      {"train", add_train(app)},          {"translate", add_translate(app)},
+      {"evaluate", add_evaluate(app)},    {"align", add_align(app)},
+      {"attention", add_attention(app)},  {"corpus", add_corpus(app)},
+      {"mechanisms", add_mechanisms(app)}};
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

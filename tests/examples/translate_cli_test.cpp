@@ -18,7 +18,7 @@ TEST_F(TranslateProgram, SaysItsVersionAndFitsItsHelpIn80Columns) {
   for (const char* part : {"translate", "BLAS", "core type", "threads"})
     EXPECT_NE(version.out.find(part), std::string::npos) << part << " in " << version.out;
   for (const char* command :
-       {"", "train", "translate", "evaluate", "align", "attention", "corpus"}) {
+       {"", "train", "translate", "evaluate", "align", "attention", "corpus", "mechanisms"}) {
     const Ran help = sh(std::string("$T ") + command + " --help");
     EXPECT_EQ(help.code, 0);
     EXPECT_GT(help.out.size(), 200u);
