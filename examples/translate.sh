@@ -11,7 +11,7 @@ usage() {
 usage: examples/translate.sh [--again] [options of translate train]
 
 Installs missing packages (Debian, Ubuntu), builds the programs into build/bin, trains English to
-French on a made-up miniature language (about four minutes on two cores) and shows the result.
+French on a made-up miniature language (about three minutes on two cores) and shows the result.
 Run again, it shows the trained model without training it again.
 
   --again   train again

@@ -54,7 +54,7 @@ Tensor straight_through(const Tensor& weights, const Tensor& hard);
 Tensor gumbel_softmax(const Tensor& scores, const Mask& mask, double temperature, uint64_t key,
                       int64_t step = 0);
 
-/// tau after `t` steps: max(least, start * exp(-rate * t)) (Jang, Gu & Poole 2017, sec. 4.1).
+/// tau after `t` steps: max(least, start * exp(-rate * t)) (Jang, Gu & Poole 2017, sec. 4.2).
 struct GumbelTemperature {
   double start = 1;
   double rate = 1e-4;

@@ -47,6 +47,7 @@ Json about_of(const TrainCommand& c, const Corpus& corpus) {
           {"label_smoothing", t.label_smoothing},
           {"forcing", t.forcing},
           {"forcing_schedule", name_of(t.forcing_schedule)},
+          {"soft_epochs", t.soft_epochs},
           {"threads", t.threads},
           {"size", corpus.sets.train.size()},
           {"swap", c.source->data.swap}};
@@ -115,6 +116,11 @@ int run(TrainCommand& c) {
   c.training.warmup = c.warmup.value_or(preset.warmup);
   c.training.forcing_schedule = forcing_named(c.forcing_schedule).value();
   const NetworkOptions network = options_of(*c.network, preset.dropout);
+  require(c.training.soft_epochs == 0 ||
+              (c.network->hard != "none" && c.training.soft_epochs < c.training.epochs),
+          "train: --soft-epochs are those before --hard begins: expected --hard and fewer than the "
+          "{} epochs, got {}",
+          c.training.epochs, c.training.soft_epochs);
   require(!transformer || c.training.forcing == 1,
           "train: --forcing below 1 is for --model rnn: the transformer computes all target steps "
           "at once, from gold words");
@@ -194,6 +200,8 @@ Run add_train(CLI::App& app) {
   option("--forcing-schedule", c->forcing_schedule,
          "constant, linear, exponential, inverse-sigmoid")
       ->check(one_of({"constant", "linear", "exponential", "inverse-sigmoid"}));
+  option("--soft-epochs", t.soft_epochs, "Epochs in which --hard is trained as soft")
+      ->check(between(0, 1e6));
   option("--patience", t.patience, "Stop after N epochs without progress (0: never)")
       ->check(between(0, 1e6));
   option("--min-count", c->vocabulary.min_count, "Rarer words become <unk>")

@@ -43,6 +43,13 @@ double exact_share(const Translator& t, std::span<const Example> examples) {
   return exact_matches(found, some).share();
 }
 
+// Whether a hard attention chooses, or is still trained as a soft one: choices of a network that
+// knows nothing teach it little. Its options say hard all the while.
+void set_hard(Network& network, bool hard) {
+  if (auto* rnn = std::get_if<Seq2Seq>(&network.kind); rnn && rnn->options.attention)
+    rnn->attention.options.hard = hard ? rnn->options.hard : Hard::none;
+}
+
 // From the network's own temperature down to half of it at the end, exponentially.
 GumbelTemperature temperature_for(const Network& network, int64_t steps) {
   const auto* rnn = std::get_if<Seq2Seq>(&network.kind);
@@ -219,6 +226,8 @@ std::vector<EpochReport> train(Translator& t, std::span<const Example> train_set
   for (int64_t epoch = 1; epoch <= o.epochs; ++epoch) {
     const auto plan =
         plan_epoch(pairs, batches, rng.fork("shuffle").fork(static_cast<uint64_t>(epoch)));
+    set_hard(t.network, epoch > o.soft_epochs);
+    if (epoch == o.soft_epochs + 1) best = {};  // what was soft until now is another network
     const auto start = Clock::now();
     Likelihood sum;
     stepper.norms = stepper.clipped = 0;

@@ -21,9 +21,10 @@ struct TrainingOptions {
   double label_smoothing = 0;
   double forcing = 1;  // probability of feeding the gold word, at the end of its schedule
   ForcingSchedule forcing_schedule = ForcingSchedule::constant;
-  int64_t warmup = 0;    // steps; cosine, and inverse-sqrt (0: a twentieth of all)
-  int64_t patience = 0;  // stop after so many epochs without a better validation loss; 0: never
-  int64_t threads = 1;   // shards of every batch; the result depends on their number
+  int64_t soft_epochs = 0;  // hard attention is trained as a soft one for so many epochs first
+  int64_t warmup = 0;       // steps; cosine, and inverse-sqrt (0: a twentieth of all)
+  int64_t patience = 0;     // stop after so many epochs without a better validation loss; 0: never
+  int64_t threads = 1;      // shards of every batch; the result depends on their number
   bool check_numerics = false;
   uint64_t seed = 1;
 };

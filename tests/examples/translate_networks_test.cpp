@@ -16,7 +16,7 @@ TEST_F(TranslateProgram, TrainsAndUsesEveryKindOfNetwork) {
         rnn + " --cell tanh --unidirectional --bridge zero --score location",
         rnn + " --decoder luong --input-feeding --score concat --window local_p --reach 2",
         rnn + " --decoder luong --window local_m --tied --readout 8 --score none --window global",
-        rnn + " --hard reinforce", rnn + " --hard gumbel --temperature 2",
+        rnn + " --hard reinforce --soft-epochs 1", rnn + " --hard gumbel --temperature 2",
         rnn + " --forcing 0.5 --forcing-schedule linear", transformer,
         transformer + " --pre-norm --tied --learned-positions 40"}) {
     const std::string model = "kind";
@@ -56,6 +56,8 @@ TEST_F(TranslateProgram, SaysWhyOptionsExcludeEachOther) {
   refused("--model transformer --forcing 0.5", "all target steps at once");
   refused("--input-feeding", "input feeding is for the luong decoder");
   refused("--score none --hard gumbel", "nothing for --window or --hard");
+  refused("--soft-epochs 2", "expected --hard");
+  refused("--soft-epochs 2 --epochs 2 --hard gumbel", "fewer than the 2 epochs, got 2");
   refused("--reach 3", "choose one with --window");
   refused("--window local_p --hard gumbel", "do not go together");
   refused("--score dot --decoder-hidden 30", "needs queries and keys of one size");
