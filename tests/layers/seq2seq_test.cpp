@@ -54,7 +54,7 @@ TEST(Seq2Seq, ComputesLuongsEquations) {
     const auto [h, last] =
         std::get<Lstm>(m.encoder)(embedding(m.source.weight, batch.in.source), mask);
     std::vector<Tensor> s, cells;
-    for (size_t i : {0, 2}) {
+    for (const size_t i : {size_t{0}, size_t{2}}) {
       s.push_back(concat({last.h[i], last.h[i + 1]}, 1));
       cells.push_back(concat({last.c[i], last.c[i + 1]}, 1));
     }
@@ -63,7 +63,7 @@ TEST(Seq2Seq, ComputesLuongsEquations) {
     for (int64_t t = 0; t < logits.size(1); ++t) {
       Tensor x = embedding(m.target.weight, column(batch.in.target_in, t));
       if (feeding) x = concat({x, r}, 1);
-      for (size_t l : {0, 1}) {
+      for (const size_t l : {size_t{0}, size_t{1}}) {
         const RecurrentWeights& w = m.decoder.weights[l];
         const auto next = lstm_cell(linear(x, w.weight_ih, w.bias_ih), s[l], cells[l], w);
         s[l] = next[0], cells[l] = next[1];
