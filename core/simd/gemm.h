@@ -72,10 +72,18 @@ BlockOf block_of(int64_t rows, std::index_sequence<I...>) {
   return all[rows - 1];
 }
 
+// low and high together: a[0], b[0], a[1], b[1], ... (clang and g++ spell it differently, and g++
+// 11 does not know clang's spelling.)
 template <size_t... I>
 void riffle(Vec a, Vec b, Vec& low, Vec& high, std::index_sequence<I...>) {
+#ifdef __clang__
   low = __builtin_shufflevector(a, b, (I / 2 + (I % 2) * kLane)...);
   high = __builtin_shufflevector(a, b, (I / 2 + kLane / 2 + (I % 2) * kLane)...);
+#else
+  typedef int Places __attribute__((vector_size(sizeof(Vec))));
+  low = __builtin_shuffle(a, b, Places{static_cast<int>(I / 2 + (I % 2) * kLane)...});
+  high = __builtin_shuffle(a, b, Places{static_cast<int>(I / 2 + kLane / 2 + (I % 2) * kLane)...});
+#endif
 }
 
 // to[l][j] = from[j][l] for up to kLane rows and columns of `from`; the columns of `to` that have
