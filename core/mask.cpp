@@ -103,7 +103,8 @@ Mask::Row Mask::row(const Shape& shape, int64_t row) const {
   const int64_t n = shape.back();
   Row r{n, nullptr};
   if (keeps_all()) return r;
-  const int64_t rows = n == 0 ? 1 : shape.numel() / n;
+  int64_t rows = 1;  // also of an empty axis
+  for (int a = 0; a + 1 < shape.rank(); ++a) rows *= shape[a];
   const int64_t per_batch = shape.rank() >= 2 && shape[0] > 0 ? rows / shape[0] : 1;
   const int64_t batch = per_batch > 0 ? row / per_batch : 0;
   if (lengths_) r.limit = std::min(r.limit, (*lengths_)[static_cast<size_t>(batch)]);

@@ -110,5 +110,12 @@ TEST(Mask, WhatDoesNotFitIsSaid) {
             "gru: expected a mask made by Mask::lengths (only whole prefixes have a length)");
 }
 
+TEST(Mask, RowsOfAnEmptyAxisBelongToTheirSentences) {
+  const Mask mask = Mask::lengths({0, 0});
+  const Shape shape{2, 3, 0};  // two sentences of no words, three queries each
+  mask.check("test", shape);
+  for (int64_t row = 0; row < 6; ++row) EXPECT_EQ(mask.row(shape, row).limit, 0) << row;
+}
+
 }  // namespace
 }  // namespace heed
