@@ -17,6 +17,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr int64_t kQuickPairs = 300;
+constexpr size_t kQuickTests = 50;
 
 struct MechanismsCommand {
   std::string out = "mechanisms";
@@ -71,7 +72,10 @@ int run(const MechanismsCommand& c) {
     SourceOptions source;
     source.task = task, source.size = c.size.value_or(c.quick ? kQuickPairs : 0);
     source.seed = c.seed;
-    const Corpus corpus = load_corpus(source);
+    Corpus corpus = load_corpus(source);
+    if (c.quick)
+      for (auto* set : {&corpus.sets.dev, &corpus.sets.test})
+        set->resize(std::min(set->size(), kQuickTests));
     for (const Mechanism& m : all) {
       TrainingOptions run = training_of(m, task);
       run.epochs = c.epochs.value_or(c.quick ? 1 : run.epochs);
