@@ -142,6 +142,8 @@ void Tape::append(const OpTable& table, void* op, std::span<const Tensor* const>
   }
   s.nodes.push_back(node);
   ++nodes_recorded;
+  if (watcher_) [[unlikely]]
+    watcher_->recorded(*this, node, in, out);
 }
 
 std::span<const Node> Tape::nodes() const {

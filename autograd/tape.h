@@ -51,7 +51,20 @@ struct Slot {
   int32_t products = -1;  // products still to be added to grad: the list's last one, or -1
 };
 
+class Tape;
 struct TapeStorage;
+
+/// Sees every op as it is recorded, with the values that a tape does not keep.
+class TapeWatcher {
+ public:
+  /// `node` is the newest of `tape`, `in` and `out` are its tensors. An output may be replaced by
+  /// one of its shape and ref: whatever is computed afterwards uses that one.
+  virtual void recorded(Tape& tape, const Node& node, std::span<const Tensor* const> in,
+                        std::span<Tensor> out) = 0;
+
+ protected:
+  ~TapeWatcher() = default;
+};
 
 class Tape {
  public:
@@ -90,6 +103,9 @@ class Tape {
   std::span<const Slot> slots() const;
   std::span<const int32_t> inputs(const Node& node) const;  // slots; -1 where no gradient flows
 
+  /// From now on `watcher` is told of every op; null: nobody.
+  void watch(TapeWatcher* watcher) { watcher_ = watcher; }
+
   /// Number of nodes that this thread ever recorded.
   static uint64_t recorded();
 
@@ -109,6 +125,7 @@ class Tape {
 
   std::unique_ptr<TapeStorage> store_;
   Tape* outer_;
+  TapeWatcher* watcher_ = nullptr;
   uint32_t serial_;
   bool walked_ = false;
 };

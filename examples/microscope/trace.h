@@ -1,0 +1,101 @@
+// A trace as data: what a heed-trace/1 file holds, between the recorder that fills it and the
+// viewers that read it. All numbers are doubles here, which hold every f32 and every id exactly.
+// It computes nothing.
+#pragma once
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "autograd/recording.h"
+
+namespace heed::microscope {
+
+using Json = nlohmann::json;
+using Numbers = std::vector<double>;  // row-major
+
+struct TraceScope {
+  std::string name;
+  int64_t index;  // -1: none
+  int parent;     // the root, scope 0, is its own
+};
+
+/// Indices count within the vectors of Trace; -1 is none.
+struct TraceTensor {
+  std::string name;  // may be empty
+  int scope = 0;
+  std::string role;   // param, input, const, inter, output, saved
+  std::string dtype;  // f32, f64, i64
+  std::vector<int64_t> shape;
+  int producer = -1;
+  Numbers value;
+  std::string grad_state;  // done, not_reached, cut, no_grad
+  Numbers grad;            // only where done
+  std::string cut;         // how, where cut
+  int detached_from = -1;
+  bool has_grad() const { return grad_state == "done"; }
+};
+
+struct TraceSaved {
+  std::string name;
+  int tensor;
+};
+
+struct TraceOp {
+  std::string op;
+  int scope = 0;
+  std::vector<int> in;  // -1: left out
+  std::vector<int> out;
+  std::vector<TraceSaved> saved;
+  int bwd = -1;            // its place in the backward order
+  std::vector<int> sends;  // the inputs it contributed to, in order
+};
+
+struct TraceContribution {
+  int op, slot, tensor;
+  Numbers value;
+};
+
+struct TraceFormula {
+  std::string op, forward;
+  std::vector<std::string> inputs, backward;
+};
+
+struct Trace {
+  Json meta, run;
+  std::vector<TraceScope> scopes;
+  std::vector<TraceTensor> tensors;
+  std::vector<TraceOp> ops;  // in forward order
+  std::vector<TraceContribution> contribs;
+  int seed = -1;  // the tensor that was differentiated
+  Numbers seed_value;
+  std::vector<TraceFormula> formulas;
+
+  /// A tensor by its name (the last of that name) or as "#12". Throws std::invalid_argument with
+  /// the names there are.
+  int find(const std::string& name) const;
+};
+
+/// The trace of a recording, without meta and run.
+Trace trace_of(const Recorded& recorded);
+
+/// The text of a trace file: one record per line, the shortest decimals that read back as the same
+/// bits.
+std::string to_json(const Trace& trace);
+
+/// Reads a trace file's text; `path` is for errors. Throws FileError where it is too large, not
+/// JSON, or not as the schema says. Nothing is promised about the numbers: see `faults`.
+Trace trace_from(const std::string& text, const std::string& path);
+
+/// What is wrong with the numbers and the order of a trace, in sentences, at most `most`. Empty:
+/// every index exists and precedes its use, shapes fit, every gradient is the sum of its
+/// contributions to the bit, no contribution is missing.
+std::vector<std::string> faults(const Trace& trace, size_t most = 8);
+
+/// A whole file, read and free of faults. Throws FileError.
+Trace load_trace(const std::string& path);
+
+/// The largest file that is read.
+inline constexpr uint64_t kMostBytes = 50'000'000;
+
+}  // namespace heed::microscope

@@ -1,0 +1,241 @@
+// A trace as the text of a file, and back.
+#include <cmath>
+
+#include "core/file_bytes.h"
+#include "examples/microscope/schema.h"
+#include "examples/microscope/trace.h"
+
+namespace heed::microscope {
+namespace {
+
+// ---- writing: one record per line ----
+
+std::string number_text(double v, bool narrow) {
+  if (std::isnan(v)) return "\"NaN\"";
+  if (std::isinf(v)) return v < 0 ? "\"-Infinity\"" : "\"Infinity\"";
+  if (v == 0) return std::signbit(v) ? "-0.0" : "0";  // "-0" would be read as an integer
+  return narrow ? fmt::format("{}", static_cast<float>(v)) : fmt::format("{}", v);
+}
+
+std::string numbers_text(const Numbers& all, const std::string& dtype) {
+  std::string text;
+  for (const double v : all) {
+    if (!text.empty()) text += ',';
+    text += number_text(v, dtype == "f32");
+  }
+  return "[" + text + "]";
+}
+
+Json or_null(int64_t index) {
+  return index < 0 ? Json(nullptr) : Json(index);
+}
+
+Json or_nulls(const std::vector<int>& all) {
+  Json list = Json::array();
+  for (const int i : all) list.push_back(or_null(i));
+  return list;
+}
+
+using Field = std::pair<const char*, std::string>;  // key, JSON
+
+std::string record(const std::vector<Field>& fields) {
+  std::string text;
+  for (const auto& [key, value] : fields)
+    text += fmt::format("{}\"{}\":{}", text.empty() ? "" : ",", key, value);
+  return "{" + text + "}";
+}
+
+std::string number(size_t i) {
+  return std::to_string(i);
+}
+
+std::string text_of(const std::string& s) {
+  return Json(s).dump();
+}
+
+template <class T, class F>
+std::string list(const std::vector<T>& all, F each) {
+  std::string text;
+  for (size_t i = 0; i < all.size(); ++i) text += (i == 0 ? "\n" : ",\n") + each(i, all[i]);
+  return "[" + text + "]";
+}
+
+std::string tensor_text(size_t id, const TraceTensor& t) {
+  std::vector<Field> fields{{"id", number(id)},
+                            {"name", text_of(t.name)},
+                            {"scope", std::to_string(t.scope)},
+                            {"role", text_of(t.role)},
+                            {"dtype", text_of(t.dtype)},
+                            {"shape", Json(t.shape).dump()},
+                            {"producer", or_null(t.producer).dump()},
+                            {"grad_state", text_of(t.grad_state)}};
+  if (!t.cut.empty()) fields.emplace_back("cut", text_of(t.cut));
+  if (t.detached_from >= 0) fields.emplace_back("detached_from", std::to_string(t.detached_from));
+  fields.emplace_back("value", numbers_text(t.value, t.dtype));
+  fields.emplace_back("grad", t.has_grad() ? numbers_text(t.grad, t.dtype) : "null");
+  return record(fields);
+}
+
+std::string op_text(size_t id, const TraceOp& o) {
+  Json saved = Json::array();
+  for (const TraceSaved& s : o.saved) saved.push_back({{"name", s.name}, {"tensor", s.tensor}});
+  return record({{"id", number(id)},
+                 {"op", text_of(o.op)},
+                 {"scope", std::to_string(o.scope)},
+                 {"in", or_nulls(o.in).dump()},
+                 {"out", Json(o.out).dump()},
+                 {"saved", saved.dump()},
+                 {"formula", text_of(o.op)},
+                 {"fwd", number(id)},
+                 {"bwd", or_null(o.bwd).dump()},
+                 {"sends", Json(o.sends).dump()}});
+}
+
+std::string formulas_text(const std::vector<TraceFormula>& all) {
+  std::string text;
+  for (const TraceFormula& f : all)
+    text += (text.empty() ? "\n" : ",\n") + text_of(f.op) + ":" +
+            Json({{"inputs", f.inputs}, {"fwd_txt", f.forward}, {"vjp_txt", f.backward}}).dump();
+  return "{" + text + "}";
+}
+
+// ---- reading ----
+
+int index_of(const Json& j) {
+  return j.is_null() ? -1 : j.get<int>();
+}
+
+double number_of(const Json& j, bool narrow) {
+  if (j.is_string()) {
+    const auto& s = j.get_ref<const std::string&>();
+    return s == "NaN" ? std::nan("") : s == "Infinity" ? INFINITY : -INFINITY;
+  }
+  return narrow ? static_cast<double>(static_cast<float>(j.get<double>())) : j.get<double>();
+}
+
+Numbers numbers_from(const Json& list, const std::string& dtype) {
+  Numbers all;
+  all.reserve(list.size());
+  for (const Json& j : list) all.push_back(number_of(j, dtype == "f32"));
+  return all;
+}
+
+TraceTensor tensor_from(const Json& j) {
+  TraceTensor t{.name = j["name"],
+                .scope = j["scope"],
+                .role = j["role"],
+                .dtype = j["dtype"],
+                .shape = j["shape"].get<std::vector<int64_t>>(),
+                .producer = index_of(j["producer"]),
+                .value = {},
+                .grad_state = j["grad_state"],
+                .grad = {},
+                .cut = j.value("cut", ""),
+                .detached_from = j.value("detached_from", -1)};
+  t.value = numbers_from(j["value"], t.dtype);
+  if (!j["grad"].is_null()) t.grad = numbers_from(j["grad"], t.dtype);
+  return t;
+}
+
+TraceOp op_from(const Json& j) {
+  TraceOp o{.op = j["op"],
+            .scope = j["scope"],
+            .in = {},
+            .out = j["out"],
+            .saved = {},
+            .bwd = index_of(j["bwd"]),
+            .sends = j["sends"]};
+  for (const Json& i : j["in"]) o.in.push_back(index_of(i));
+  for (const Json& s : j["saved"]) o.saved.push_back({s["name"], s["tensor"]});
+  return o;
+}
+
+// What the schema cannot say but this representation takes for granted.
+void check_references(const Json& j, const std::string& path) {
+  for (const char* table : {"scopes", "tensors", "ops"})
+    for (size_t i = 0; i < j[table].size(); ++i)
+      if (j[table][i]["id"] != i)
+        fail_file(path, "{}[{}].id: expected {}, got {}", table, i, i, j[table][i]["id"].dump());
+  const size_t tensors = j["tensors"].size(), ops = j["ops"].size();
+  for (size_t i = 0; i < ops; ++i) {
+    const Json& o = j["ops"][i];
+    if (o["fwd"] != i || o["formula"] != o["op"] || !j["formulas"].contains(o["op"]))
+      fail_file(path, "ops[{}]: expected fwd {} and a formula of the op's own name", i, i);
+  }
+  for (size_t i = 0; i < j["contribs"].size(); ++i) {
+    const Json& c = j["contribs"][i];
+    if (c["op"] >= ops || c["tensor"] >= tensors ||
+        j["ops"][c["op"].get<size_t>()]["bwd"] != c["bwd"])
+      fail_file(path, "contribs[{}]: expected an op, its bwd and a tensor of this file", i);
+  }
+  if (j["seeds"][0]["tensor"] >= tensors)
+    fail_file(path, "seeds[0].tensor: expected a tensor of this file");
+  for (size_t i = 0; i < tensors; ++i) {
+    const Json& t = j["tensors"][i];
+    if ((t["grad_state"] == "done") == t["grad"].is_null())
+      fail_file(path, "tensors[{}].grad: expected numbers where grad_state is done, else null", i);
+    if ((t["grad_state"] == "cut") != t.contains("cut"))
+      fail_file(path, "tensors[{}].cut: expected it where grad_state is cut, and only there", i);
+  }
+}
+
+}  // namespace
+
+std::string to_json(const Trace& t) {
+  const auto dtype_at = [&](int tensor) { return t.tensors[static_cast<size_t>(tensor)].dtype; };
+  const auto scope = [](size_t id, const TraceScope& s) {
+    return record({{"id", number(id)},
+                   {"name", text_of(s.name)},
+                   {"parent", std::to_string(s.parent)},
+                   {"index", or_null(s.index).dump()}});
+  };
+  const auto contribution = [&](size_t, const TraceContribution& c) {
+    return record({{"bwd", std::to_string(t.ops[static_cast<size_t>(c.op)].bwd)},
+                   {"op", std::to_string(c.op)},
+                   {"slot", std::to_string(c.slot)},
+                   {"tensor", std::to_string(c.tensor)},
+                   {"value", numbers_text(c.value, dtype_at(c.tensor))}});
+  };
+  const std::string seed = record({{"tensor", std::to_string(t.seed)},
+                                   {"value", numbers_text(t.seed_value, dtype_at(t.seed))}});
+  return "{\"schema\":\"heed-trace/1\",\n\"meta\":" + t.meta.dump() + ",\n\"run\":" + t.run.dump() +
+         ",\n\"scopes\":" + list(t.scopes, scope) +
+         ",\n\"tensors\":" + list(t.tensors, tensor_text) + ",\n\"ops\":" + list(t.ops, op_text) +
+         ",\n\"contribs\":" + list(t.contribs, contribution) + ",\n\"seeds\":[" + seed +
+         "],\n\"formulas\":" + formulas_text(t.formulas) + "}\n";
+}
+
+Trace trace_from(const std::string& text, const std::string& path) {
+  if (text.size() > kMostBytes)
+    fail_file(path, "expected a trace of at most {} MB; trace fewer steps or a smaller model",
+              kMostBytes / 1'000'000);
+  static const Json schema = Json::parse(kTraceSchema);
+  const Json j = parse_json(text, path);
+  if (const auto fault = mismatch(j, schema)) fail_file(path, "{}", *fault);
+  check_references(j, path);
+  Trace t;
+  t.meta = j["meta"];
+  t.run = j["run"];
+  for (const Json& s : j["scopes"])
+    t.scopes.push_back({s["name"], index_of(s["index"]), s["parent"]});
+  for (const Json& x : j["tensors"]) t.tensors.push_back(tensor_from(x));
+  for (const Json& o : j["ops"]) t.ops.push_back(op_from(o));
+  for (const Json& c : j["contribs"]) {
+    const std::string& dtype = t.tensors[c["tensor"].get<size_t>()].dtype;
+    t.contribs.push_back({c["op"], c["slot"], c["tensor"], numbers_from(c["value"], dtype)});
+  }
+  const Json& seed = j["seeds"][0];
+  t.seed = seed["tensor"];
+  t.seed_value = numbers_from(seed["value"], t.tensors[static_cast<size_t>(t.seed)].dtype);
+  for (const auto& [op, f] : j["formulas"].items())
+    t.formulas.push_back({op, f["fwd_txt"], f["inputs"], f["vjp_txt"]});
+  return t;
+}
+
+Trace load_trace(const std::string& path) {
+  Trace t = trace_from(read_file(path, kMostBytes), path);
+  if (const auto wrong = faults(t, 1); !wrong.empty()) fail_file(path, "{}", wrong[0]);
+  return t;
+}
+
+}  // namespace heed::microscope

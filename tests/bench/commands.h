@@ -1,0 +1,99 @@
+// The sub-commands of `bench`. Each adds its options to the command line and, once they are parsed,
+// measures and prints, as text or (--json) as one JSON object per line. Nothing here judges a time.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/bench/by_op.h"
+#include "tests/bench/measure.h"
+
+namespace heed::bench {
+
+using Run = std::function<void()>;
+
+Run add_step(CLI::App& app);
+Run add_op(CLI::App& app);
+Run add_scaling(CLI::App& app);
+Run add_memory(CLI::App& app);
+Run add_gemm(CLI::App& app);
+Run add_growth(CLI::App& app);
+Run add_all(CLI::App& app);
+
+// ---- options that several of them have ----
+
+struct Flags {
+  std::vector<std::string> configs;
+  Overrides sizes;
+  int64_t threads = 1;
+  double seconds = 2;
+  bool json = false;
+};
+CLI::Option* add_config(CLI::App& app, Flags& flags, bool many);
+void add_sizes(CLI::App& app, Flags& flags);
+void add_threads(CLI::App& app, Flags& flags, const std::string& text);
+void add_seconds(CLI::App& app, Flags& flags, const std::string& text);
+void add_json(CLI::App& app, Flags& flags);
+
+/// Checks that an option is a number in this range.
+CLI::Validator between(double least, double most);
+
+// ---- measurements that several of them print ----
+
+struct StepFigures {
+  std::string config;
+  int64_t threads = 1, parameters = 0;
+  double tokens_per_second = 0, best_tokens_per_second = 0;  // of the rounds: median, best
+  double floor_tokens_per_second = 0;
+  double heed_floor_tokens_per_second = 0;  // the same products through core/blas.h; of the details
+  double peak_mb = 0;                       // before the floor took memory
+  double allocations = 0, new_buffers = 0;  // per step
+  double first_update = 0;                  // seconds from nothing to the first update
+  double cpu_per_wall = 0;
+  Phases phases{};            // seconds per step
+  std::vector<OpTime> ops{};  // where they go
+  double ratio() const { return tokens_per_second / floor_tokens_per_second; }
+};
+
+/// Rounds of steps in turn with rounds of the floor, about `seconds` each in all. With `details`
+/// also the floor through core/blas.h and the time by op.
+StepFigures measure_step(const Workload& w, int64_t threads, double seconds, bool details);
+Json to_json(const StepFigures& figures);
+
+/// Nanoseconds per op on 4x4 tensors, forward and backward: add, tanh, matmul.
+struct OpFigure {
+  std::string op;
+  double nanoseconds;
+};
+std::vector<OpFigure> measure_ops(double seconds);
+
+/// Of one product by one maker.
+struct GemmFigure {
+  std::string use, shape;
+  std::string by;    // "BLAS", "heed's kernel", "heed's gemm"
+  std::string core;  // of BLAS, or the instruction set of heed's kernel
+  double gflops;
+};
+/// In child processes, because the choice of kernels is made once in each.
+std::vector<GemmFigure> measure_gemms(double seconds);
+
+/// Speed at 1, 2, 4, ... threads up to `most`, measured in turn.
+struct ScalingFigure {
+  int64_t threads;
+  double tokens_per_second, speedup, cpu_per_wall;
+};
+std::vector<ScalingFigure> measure_scaling(const Workload& w, int64_t most, double seconds);
+
+/// One point of a growth: what was multiplied by what, and what a step took.
+struct GrowthFigure {
+  std::string what;  // batch, length, hidden, vocabulary
+  int64_t factor;
+  double step_ms, peak_mb;
+  double gflop;  // of the products that the step cannot avoid
+};
+std::vector<GrowthFigure> measure_growth(const Workload& w, int64_t threads, int64_t doublings,
+                                         double seconds);
+
+}  // namespace heed::bench
