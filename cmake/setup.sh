@@ -49,11 +49,12 @@ need_to_build() {
     libcli11-dev "$@"
 }
 
-# build PRESET [-D...]: configures and builds; what is up to date is left alone.
+# build PRESET [-D...]: configures and builds $heed_target, or everything; what is up to date is left
+# alone.
 build() {
   local preset=$1
   shift
   cd "$heed_root" || return
   cmake --preset "$preset" "$@"
-  cmake --build --preset "$preset" --parallel "$(nproc)"
+  cmake --build --preset "$preset" --parallel "$(nproc)" ${heed_target:+--target "$heed_target"}
 }

@@ -10,7 +10,7 @@ usage() {
   cat << END
 usage: examples/translate.sh [--again] [options of translate train]
 
-Installs missing packages (Debian, Ubuntu), builds the programs into build/bin, trains English to
+Installs missing packages (Debian, Ubuntu), builds the program into build/bin, trains English to
 French on a made-up miniature language (about three minutes on two cores) and shows the result.
 Run again, it shows the trained model without training it again.
 
@@ -35,7 +35,7 @@ done
 
 # shellcheck disable=SC2119  # no items of its own
 need_to_build
-build release -DHEED_TESTS=OFF
+heed_target=translate build release -DHEED_TESTS=OFF
 
 translate=$heed_root/build/bin/translate
 if [[ $again == no && ${#arguments[@]} -eq 0 && -e $model/config.json ]]; then
