@@ -3,11 +3,10 @@
 // cannot be read or written or is not what it should be. Errors are thrown to main.
 #pragma once
 #include <CLI/CLI.hpp>
-#include <functional>
+
+#include "examples/program.h"
 
 namespace heed::microscope {
-
-using Run = std::function<int()>;
 
 Run add_trace(CLI::App& app);
 Run add_validate(CLI::App& app);

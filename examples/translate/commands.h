@@ -3,14 +3,12 @@
 // failed, 2 wrong usage, 3 a file that cannot be read or written. Errors are thrown to main.
 #pragma once
 #include <CLI/CLI.hpp>
-#include <functional>
 #include <memory>
 
+#include "examples/program.h"
 #include "examples/translate/source.h"
 
 namespace heed::translate {
-
-using Run = std::function<int()>;
 
 Run add_train(CLI::App& app);
 Run add_translate(CLI::App& app);
