@@ -80,6 +80,11 @@ const Shape& GradFlow::shape(int i) const {
       .shape;
 }
 
+bool GradFlow::has_dx(int i) const {
+  const auto slot = static_cast<size_t>(sweep_->in_[static_cast<size_t>(i)]);
+  return static_cast<bool>(sweep_->tape_.store_->slots[slot].grad);
+}
+
 Tensor& GradFlow::dx(int i) {
   Tensor& t = sweep_->dx_[static_cast<size_t>(i)];
   if (t.defined()) return t;
@@ -99,10 +104,9 @@ void GradFlow::add(int i, const Tensor& t) {
   Slot& s = sweep_->tape_.store_->slots[static_cast<size_t>(sweep_->in_[static_cast<size_t>(i)])];
   // The first contribution of the right shape need not be copied: the slot shares its memory, and
   // `shared` makes whoever adds to it next take a copy if it is still somebody else's.
-  if (!sweep_->options_.separate && !s.grad && t.shape() == s.shape && t.dense() &&
-      reinterpret_cast<const std::byte*>(t.buffer().data()) == t.bytes()) {
-    s.grad = t.buffer();
-    s.shared = true;
+  if (!sweep_->options_.separate && !s.grad && t.shape() == s.shape) {
+    s.shared = t.dense() && reinterpret_cast<const std::byte*>(t.buffer().data()) == t.bytes();
+    s.grad = s.shared ? t.buffer() : clone(t).buffer();
     return;
   }
   add_into(dx(i), t);

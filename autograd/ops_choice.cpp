@@ -5,7 +5,7 @@
 
 namespace heed {
 
-using elementwise::accumulate, elementwise::accumulate_broadcast, elementwise::apply;
+using elementwise::accumulate, elementwise::apply;
 
 // ---- maximum, where ----
 
@@ -21,8 +21,8 @@ struct Maximum {
     const Tensor& dy = flow.dy();
     const auto share = [](auto u, auto v) { return u > v ? 1.0 : u == v ? 0.5 : 0.0; };
     const auto times = [](auto w, auto g) { return w * g; };
-    accumulate_broadcast(flow, 0, dy.shape(), apply("maximum", *a, *b, share), dy, times);
-    accumulate_broadcast(flow, 1, dy.shape(), apply("maximum", *b, *a, share), dy, times);
+    accumulate(flow, 0, apply("maximum", *a, *b, share), dy, times);
+    accumulate(flow, 1, apply("maximum", *b, *a, share), dy, times);
   }
 };
 
@@ -41,10 +41,8 @@ struct Where {
   void saved(SavedVisitor& see) const { see("condition", condition); }
   void backward(GradFlow& flow) const {
     const Tensor& dy = flow.dy();
-    accumulate_broadcast(flow, 0, dy.shape(), *condition, dy,
-                         [](auto c, auto g) { return c != 0 ? g : 0; });
-    accumulate_broadcast(flow, 1, dy.shape(), *condition, dy,
-                         [](auto c, auto g) { return c != 0 ? 0 : g; });
+    accumulate(flow, 0, *condition, dy, [](auto c, auto g) { return c != 0 ? g : 0; });
+    accumulate(flow, 1, *condition, dy, [](auto c, auto g) { return c != 0 ? 0 : g; });
   }
 };
 

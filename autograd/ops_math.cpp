@@ -8,7 +8,7 @@
 
 namespace heed {
 
-using elementwise::accumulate, elementwise::accumulate_broadcast, elementwise::apply;
+using elementwise::accumulate, elementwise::apply;
 
 namespace {
 
@@ -50,8 +50,7 @@ struct Sub {
   void saved(SavedVisitor&) const {}
   void backward(GradFlow& flow) const {
     flow.add(0, flow.dy());
-    accumulate_broadcast(flow, 1, flow.dy().shape(), flow.dy(), flow.dy(),
-                         [](auto g, auto) { return -g; });
+    accumulate(flow, 1, flow.dy(), flow.dy(), [](auto g, auto) { return -g; });
   }
 };
 
@@ -69,8 +68,8 @@ struct Mul {
   void backward(GradFlow& flow) const {
     const Tensor& dy = flow.dy();
     const auto times = [](auto u, auto g) { return u * g; };
-    accumulate_broadcast(flow, 0, dy.shape(), *b, dy, times);
-    accumulate_broadcast(flow, 1, dy.shape(), *a, dy, times);
+    accumulate(flow, 0, *b, dy, times);
+    accumulate(flow, 1, *a, dy, times);
   }
 };
 
@@ -87,10 +86,10 @@ struct Div {
   void saved(SavedVisitor& see) const { see("b", b), see("y", y); }
   void backward(GradFlow& flow) const {
     const Tensor& dy = flow.dy();
-    accumulate_broadcast(flow, 0, dy.shape(), *b, dy, [](auto v, auto g) { return g / v; });
+    accumulate(flow, 0, *b, dy, [](auto v, auto g) { return g / v; });
     if (!flow.wants(1)) return;
     const Tensor ratio = apply("div", *y, *b, [](auto q, auto v) { return q / v; });
-    accumulate_broadcast(flow, 1, dy.shape(), ratio, dy, [](auto r, auto g) { return -r * g; });
+    accumulate(flow, 1, ratio, dy, [](auto r, auto g) { return -r * g; });
   }
 };
 

@@ -35,7 +35,7 @@ Shape leading(const Shape& s) {
 }
 
 // c = op(a) op(b) + beta c for every matrix of the batch. Where c is one matrix and a, b are
-// batches the products are added up (beta 1 only).
+// batches the products are added up.
 void product_into(Tensor& c, bool ta, const Tensor& a, bool tb, const Tensor& b, int beta = 1) {
   dispatch(c.dtype(), "matmul", [&]<class T>() {
     T* out = c.mutable_data<T>();
@@ -59,8 +59,19 @@ void product_into(Tensor& c, bool ta, const Tensor& a, bool tb, const Tensor& b,
     const int64_t count = leading((a.rank() < b.rank() ? b : a).shape()).numel();
     for (int64_t i = 0; i < count; ++i)
       gemm<T>(ta, tb, mc.rows, mc.cols, k, T(1), ma.keep.data<T>() + ma.offset(i), ma.step,
-              mb.keep.data<T>() + mb.offset(i), mb.step, T(beta), out + mc.offset(i), mc.step);
+              mb.keep.data<T>() + mb.offset(i), mb.step, T(c.rank() == 2 && i > 0 ? 1 : beta),
+              out + mc.offset(i), mc.step);
   });
+}
+
+// dx of input i += op(a) op(b).
+void add_product(GradFlow& flow, int i, bool ta, const Tensor& a, bool tb, const Tensor& b) {
+  if (!flow.wants(i)) return;
+  if (flow.has_dx(i)) return product_into(flow.dx(i), ta, a, tb, b);
+  const Shape& shape = flow.shape(i);  // an empty sum over an empty batch is 0
+  Tensor dx = a.numel() == 0 ? Tensor::zeros(shape, a.dtype()) : Tensor::empty(shape, a.dtype());
+  product_into(dx, ta, a, tb, b, 0);
+  flow.add(i, dx);
 }
 
 constexpr bool kPlain = false, kTransposed = true;
@@ -95,11 +106,11 @@ struct MatMul {
   void saved(SavedVisitor& see) const { see("a", a), see("b", b); }
   void backward(GradFlow& flow) const {
     const Tensor& dy = flow.dy();
-    if (flow.wants(0)) product_into(flow.dx(0), kPlain, dy, kTransposed, b);
+    add_product(flow, 0, kPlain, dy, kTransposed, b);
     if (b->rank() == 2) {
       flow.add_product(1, a, dy);
-    } else if (flow.wants(1)) {
-      product_into(flow.dx(1), kTransposed, a, kPlain, dy);
+    } else {
+      add_product(flow, 1, kTransposed, a, kPlain, dy);
     }
   }
 };
@@ -117,11 +128,11 @@ struct MatMulNT {
   void saved(SavedVisitor& see) const { see("a", a), see("b", b); }
   void backward(GradFlow& flow) const {
     const Tensor& dy = flow.dy();
-    if (flow.wants(0)) product_into(flow.dx(0), kPlain, dy, kPlain, b);
+    add_product(flow, 0, kPlain, dy, kPlain, b);
     if (b->rank() == 2) {
       flow.add_product(1, dy, a);
-    } else if (flow.wants(1)) {
-      product_into(flow.dx(1), kTransposed, dy, kPlain, a);
+    } else {
+      add_product(flow, 1, kTransposed, dy, kPlain, a);
     }
   }
 };
@@ -139,8 +150,8 @@ struct MatMulTN {
   void saved(SavedVisitor& see) const { see("a", a), see("b", b); }
   void backward(GradFlow& flow) const {
     const Tensor& dy = flow.dy();
-    if (flow.wants(0)) product_into(flow.dx(0), kPlain, b, kTransposed, dy);
-    if (flow.wants(1)) product_into(flow.dx(1), kPlain, a, kPlain, dy);
+    add_product(flow, 0, kPlain, b, kTransposed, dy);
+    add_product(flow, 1, kPlain, a, kPlain, dy);
   }
 };
 
@@ -158,7 +169,7 @@ struct Linear_ {
   void saved(SavedVisitor& see) const { see("x", x), see("weight", weight); }
   void backward(GradFlow& flow) const {
     const Tensor& dy = flow.dy();
-    if (flow.wants(0)) product_into(flow.dx(0), kPlain, dy, kPlain, weight);
+    add_product(flow, 0, kPlain, dy, kPlain, weight);
     flow.add_product(1, dy, x);
     flow.add(2, dy);
   }

@@ -1,12 +1,17 @@
 // Operations of network layers that are no arithmetic of their own: lookup, dropout, normalisation.
+#include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
+#include <type_traits>
 
+#include "autograd/detail/elementwise.h"
 #include "autograd/ops.h"
-#include "core/rng.h"
 #include "core/vector_math.h"
 
 namespace heed {
+
+using elementwise::accumulate;
 
 // ---- embedding ----
 
@@ -60,12 +65,7 @@ struct Dropout_ {
   Saved m;
   void saved(SavedVisitor& see) const { see("m", m); }
   void backward(GradFlow& flow) const {
-    const Tensor dy = dense(flow.dy());
-    Tensor& dx = flow.dx(0);
-    dispatch(dy.dtype(), "dropout", [&]<class T>() {
-      T* to = dx.mutable_data<T>();
-      for (int64_t i = 0; i < dy.numel(); ++i) to[i] += m->data<T>()[i] * dy.data<T>()[i];
-    });
+    accumulate(flow, 0, *m, flow.dy(), [](auto factor, auto g) { return factor * g; });
   }
 };
 
@@ -75,14 +75,24 @@ Tensor dropout(const Tensor& x, double p, uint64_t key) {
   const Tensor in = dense(x);
   Tensor m = Tensor::empty(x.shape(), x.dtype()), y = Tensor::empty(x.shape(), x.dtype());
   dispatch(x.dtype(), "dropout", [&]<class T>() {
+    using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
     const T kept = static_cast<T>(1 / (1 - p));
-    const double limit = p * 0x1p32;
+    const auto limit = static_cast<uint32_t>(std::min(std::ceil(p * 0x1p32), 0x1p32 - 1));
+    const T* from = in.data<T>();
     T *factor = m.mutable_data<T>(), *out = y.mutable_data<T>();
-    std::array<uint32_t, 4> words{};
-    for (int64_t i = 0; i < in.numel(); ++i) {
-      if (i % 4 == 0) words = philox(key, static_cast<uint64_t>(i / 4));
-      factor[i] = words[static_cast<size_t>(i % 4)] < limit ? T(0) : kept;
-      out[i] = in.data<T>()[i] * factor[i];
+    std::array<uint32_t, 1024> words;  // of the stream `key`: word i decides about element i
+    constexpr auto kChunk = static_cast<int64_t>(words.size());
+    for (int64_t start = 0; start < in.numel(); start += kChunk) {
+      const int64_t n = std::min(kChunk, in.numel() - start);
+      vector_table().philox(key, static_cast<uint64_t>(start / 4), (n + 3) / 4, words.data());
+      for (int64_t i = 0; i < n; ++i) {
+        // All bits or none: a branch would be mispredicted, and keep the loop from being
+        // vectorised.
+        const Bits all = Bits(0) - static_cast<Bits>(words[static_cast<size_t>(i)] >= limit);
+        const T f = std::bit_cast<T>(std::bit_cast<Bits>(kept) & all);
+        factor[start + i] = f;
+        out[start + i] = from[start + i] * f;
+      }
     }
   });
   return record(Dropout_{m}, y, x);
@@ -115,19 +125,16 @@ struct LayerNorm_ {
       }
       if (!flow.wants(0)) return;
       T* dx = flow.dx(0).mutable_data<T>();
+      Tensor row = Tensor::empty({d}, dy.dtype());
+      T* g = row.mutable_data<T>();
       for (int64_t r = 0; r < rows; ++r) {
         const T *nr = norm + r * d, *gr = dyp + r * d;
-        T mean_g = 0, mean_gn = 0;
-        for (int64_t j = 0; j < d; ++j) {
-          const T g = w[j] * gr[j];
-          mean_g += g;
-          mean_gn += g * nr[j];
-        }
-        mean_g /= static_cast<T>(d);
-        mean_gn /= static_cast<T>(d);
+        T* to = dx + r * d;
+        for (int64_t j = 0; j < d; ++j) g[j] = w[j] * gr[j];
+        const T mean_g = vsum(d, g) / static_cast<T>(d),
+                mean_gn = vdot(d, g, nr) / static_cast<T>(d);
         const T inv = inverse->data<T>()[r];
-        for (int64_t j = 0; j < d; ++j)
-          dx[r * d + j] += (w[j] * gr[j] - mean_g - nr[j] * mean_gn) * inv;
+        for (int64_t j = 0; j < d; ++j) to[j] += (g[j] - mean_g - nr[j] * mean_gn) * inv;
       }
     });
   }
@@ -147,16 +154,16 @@ Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, doubl
   Tensor inverse = Tensor::empty({rows}, x.dtype());
   dispatch(x.dtype(), "layer_norm", [&]<class T>() {
     T *np = n.mutable_data<T>(), *yp = y.mutable_data<T>(), *ip = inverse.mutable_data<T>();
+    const T *gp = w.data<T>(), *bp = b.data<T>();
     for (int64_t r = 0; r < rows; ++r) {
       const T* row = in.data<T>() + r * d;
+      T *nr = np + r * d, *yr = yp + r * d;
       const T mean = vsum(d, row) / static_cast<T>(d);
-      T var = 0;
-      for (int64_t j = 0; j < d; ++j) var += (row[j] - mean) * (row[j] - mean);
-      ip[r] = 1 / std::sqrt(var / static_cast<T>(d) + static_cast<T>(eps));
-      for (int64_t j = 0; j < d; ++j) {
-        np[r * d + j] = (row[j] - mean) * ip[r];
-        yp[r * d + j] = np[r * d + j] * w.data<T>()[j] + b.data<T>()[j];
-      }
+      for (int64_t j = 0; j < d; ++j) nr[j] = row[j] - mean;
+      const T var = vdot(d, nr, nr) / static_cast<T>(d);
+      const T inv = ip[r] = 1 / std::sqrt(var + static_cast<T>(eps));
+      for (int64_t j = 0; j < d; ++j) nr[j] *= inv;
+      for (int64_t j = 0; j < d; ++j) yr[j] = nr[j] * gp[j] + bp[j];
     }
   });
   return record(LayerNorm_{n, inverse, w}, y, x, gain, bias);

@@ -63,17 +63,19 @@ Tensor softmax(const Tensor& x, const Mask& mask) {
   Tensor y = Tensor::empty(x.shape(), x.dtype());
   dispatch(x.dtype(), "softmax", [&]<class T>() {
     T* out = y.mutable_data<T>();
-    std::vector<T> packed(mask.keeps_all() ? 0 : static_cast<size_t>(in.n));
+    std::vector<T> packed;
     for (int64_t r = 0; r < in.count; ++r) {
       const T* from = in.x.data<T>() + r * in.n;
       T* to = out + r * in.n;
       T top;
-      if (mask.keeps_all()) {
-        const T factor = 1 / vexp_sum(in.n, from, to, &top);
-        for (int64_t j = 0; j < in.n; ++j) to[j] *= factor;
+      const Mask::Row row = mask.row(x.shape(), r);
+      if (!row.keep) {
+        const T factor = row.limit == 0 ? T(0) : 1 / vexp_sum(row.limit, from, to, &top);
+        for (int64_t j = 0; j < row.limit; ++j) to[j] *= factor;
+        std::fill(to + row.limit, to + in.n, T(0));
         continue;
       }
-      const Mask::Row row = mask.row(x.shape(), r);
+      packed.resize(static_cast<size_t>(in.n));
       const int64_t kept = gather(row, from, packed.data());
       const T factor = kept == 0 ? T(0) : 1 / vexp_sum(kept, packed.data(), packed.data(), &top);
       for (int64_t j = 0, k = 0; j < in.n; ++j)

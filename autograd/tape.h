@@ -201,6 +201,9 @@ class GradFlow {
   bool wants(int i) const;
   /// The shape of input i, where it is wanted.
   const Shape& shape(int i) const;
+  /// Whether something was added to dL/dx of input i before. Where nothing was, `add` of a new
+  /// tensor costs less than adding to the zeros of `dx`.
+  bool has_dx(int i) const;
   /// The buffer for dL/dx of input i, dense, of the input's shape: ADD to it.
   Tensor& dx(int i);
   /// Adds `t` to dL/dx of input i. `t` may have the shape the input was broadcast to: the sum over

@@ -43,9 +43,7 @@ GruOutput Gru::operator()(const Tensor& x, const Mask& lengths, const GruState& 
 }
 
 GruState Gru::step(const Tensor& x, const GruState& state) const {
-  require(!stack.options.bidirectional, "Gru::step: a bidirectional layer needs whole sequences");
-  require(x.defined() && x.rank() == 2, "Gru::step: expected x [B, {}], got {}",
-          stack.options.input, x);
+  detail::check_step("Gru::step", stack.options, x);
   return (*this)(reshape(x, {x.shape()[0], 1, x.shape()[1]}), {}, state).state;
 }
 

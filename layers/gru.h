@@ -38,7 +38,8 @@ struct Gru {
   /// x [B, T, input] over whole sequences. `rng` switches dropout on.
   GruOutput operator()(const Tensor& x, const Mask& lengths = {}, const GruState& initial = {},
                        Rng* rng = nullptr) const;
-  /// One step, x [B, input]; not for bidirectional stacks. The top layer's h is the output.
+  /// One step, x [B, input]; not for bidirectional or residual stacks. The top layer's h is the
+  /// output.
   GruState step(const Tensor& x, const GruState& state) const;
   void visit(Visitor& see) { stack.visit(see); }
 };

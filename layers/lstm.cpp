@@ -35,9 +35,7 @@ LstmOutput Lstm::operator()(const Tensor& x, const Mask& lengths, const LstmStat
 }
 
 LstmState Lstm::step(const Tensor& x, const LstmState& state) const {
-  require(!stack.options.bidirectional, "Lstm::step: a bidirectional layer needs whole sequences");
-  require(x.defined() && x.rank() == 2, "Lstm::step: expected x [B, {}], got {}",
-          stack.options.input, x);
+  detail::check_step("Lstm::step", stack.options, x);
   return (*this)(reshape(x, {x.shape()[0], 1, x.shape()[1]}), {}, state).state;
 }
 

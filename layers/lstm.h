@@ -30,7 +30,8 @@ struct Lstm {
   /// x [B, T, input] over whole sequences. `rng` switches dropout on.
   LstmOutput operator()(const Tensor& x, const Mask& lengths = {}, const LstmState& initial = {},
                         Rng* rng = nullptr) const;
-  /// One step, x [B, input]; not for bidirectional stacks. The top layer's h is the output.
+  /// One step, x [B, input]; not for bidirectional or residual stacks. The top layer's h is the
+  /// output.
   LstmState step(const Tensor& x, const LstmState& state) const;
   void visit(Visitor& see) { stack.visit(see); }
 };

@@ -83,6 +83,13 @@ Recurrence run_steps(const Tensor& x, std::vector<Tensor> states, const Sequence
   return {all, states[0], states.size() > 1 ? states[1] : Tensor{}};
 }
 
+void check_step(std::string_view name, const RecurrentOptions& o, const Tensor& x) {
+  require(!o.bidirectional, "{}: a bidirectional layer needs whole sequences", name);
+  require(!o.residual || o.layers == 1,
+          "{}: the output of a residual stack is not its state; give it whole sequences", name);
+  require(x.defined() && x.rank() == 2, "{}: expected x [B, {}], got {}", name, o.input, x);
+}
+
 std::vector<Tensor> states_or_zeros(std::string_view name, const RecurrentStack& stack,
                                     const std::vector<Tensor>& given, int64_t batch, DType dtype) {
   const Shape shape{batch, stack.options.hidden};

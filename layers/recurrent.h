@@ -55,6 +55,9 @@ using CellStep = std::function<std::vector<Tensor>(const Tensor& x, const std::v
 Recurrence run_steps(const Tensor& x, std::vector<Tensor> states, const SequenceOptions& options,
                      const CellStep& step);
 
+/// Throws std::invalid_argument unless this stack can take x [B, input] as one step.
+void check_step(std::string_view name, const RecurrentOptions& options, const Tensor& x);
+
 /// `given` as states [B, H], one per layer and direction; zeros where it is empty.
 std::vector<Tensor> states_or_zeros(std::string_view name, const RecurrentStack& stack,
                                     const std::vector<Tensor>& given, int64_t batch, DType dtype);

@@ -24,9 +24,7 @@ RnnOutput Rnn::operator()(const Tensor& x, const Mask& lengths, const RnnState& 
 }
 
 RnnState Rnn::step(const Tensor& x, const RnnState& state) const {
-  require(!stack.options.bidirectional, "Rnn::step: a bidirectional layer needs whole sequences");
-  require(x.defined() && x.rank() == 2, "Rnn::step: expected x [B, {}], got {}",
-          stack.options.input, x);
+  detail::check_step("Rnn::step", stack.options, x);
   return (*this)(reshape(x, {x.shape()[0], 1, x.shape()[1]}), {}, state).state;
 }
 

@@ -24,7 +24,8 @@ struct Rnn {
   /// x [B, T, input] over whole sequences. `rng` switches dropout on.
   RnnOutput operator()(const Tensor& x, const Mask& lengths = {}, const RnnState& initial = {},
                        Rng* rng = nullptr) const;
-  /// One step, x [B, input]; not for bidirectional stacks. The top layer's h is the output.
+  /// One step, x [B, input]; not for bidirectional or residual stacks. The top layer's h is the
+  /// output.
   RnnState step(const Tensor& x, const RnnState& state) const;
   void visit(Visitor& see) { stack.visit(see); }
 };

@@ -31,23 +31,18 @@ Tensor apply(std::string_view op, const Tensor& a, const Tensor& b, F f) {
   });
 }
 
-// dx += f(a, b), elementwise, for an input whose shape is that of the output.
+// dx += f(a, b), elementwise over the output's shape, to which the input may have been stretched.
 template <class F>
 void accumulate(GradFlow& flow, int i, const Tensor& a, const Tensor& b, F f) {
   if (!flow.wants(i)) return;
-  Tensor& dx = flow.dx(i);
-  dispatch(a.dtype(), "backward",
-           [&]<class T>() { zip_add<T>(dx, a, b, [&](T u, T v) { return T(f(u, v)); }); });
-}
-
-// Adds to an input that may have been stretched: straight into dx when it was not.
-template <class F>
-void accumulate_broadcast(GradFlow& flow, int i, const Shape& shape, const Tensor& a,
-                          const Tensor& b, F f) {
-  if (!flow.wants(i)) return;
-  if (flow.shape(i) == shape) return accumulate(flow, i, a, b, f);
+  const Shape& shape = flow.dy().shape();
   dispatch(a.dtype(), "backward", [&]<class T>() {
-    flow.add(i, zip<T>(shape, a, b, [&](T u, T v) { return T(f(u, v)); }));
+    const auto g = [&](T u, T v) { return T(f(u, v)); };
+    if (flow.has_dx(i) && flow.shape(i) == shape) {
+      zip_add<T>(flow.dx(i), a, b, g);
+    } else {
+      flow.add(i, zip<T>(shape, a, b, g));
+    }
   });
 }
 

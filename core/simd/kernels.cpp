@@ -4,6 +4,7 @@
 
 #include "core/simd/gemm.h"
 #include "core/simd/math.h"
+#include "core/simd/philox.h"
 #include "core/simd/table.h"
 
 #ifndef HEED_SIMD
@@ -15,19 +16,33 @@
 namespace heed::simd {
 namespace {
 
+constexpr int64_t kLanes = 16;
+
+// y = f(x). The rest of a row, all of it where a row is short, goes through a full block too.
+template <class F>
+void map_all(int64_t n, const float* x, float* y, F f) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (int64_t l = 0; l < kLanes; ++l) y[i + l] = f(x[i + l]);
+  if (i == n) return;
+  float rest[kLanes] = {};
+  for (int64_t l = 0; i + l < n; ++l) rest[l] = x[i + l];
+  for (float& v : rest) v = f(v);
+  for (int64_t l = 0; i + l < n; ++l) y[i + l] = rest[l];
+}
+
 void exp_all(int64_t n, const float* x, float* y) {
-  for (int64_t i = 0; i < n; ++i) y[i] = exp_of(x[i]);
+  map_all(n, x, y, exp_of);
 }
 void tanh_all(int64_t n, const float* x, float* y) {
-  for (int64_t i = 0; i < n; ++i) y[i] = tanh_of(x[i]);
+  map_all(n, x, y, tanh_of);
 }
 void sigmoid_all(int64_t n, const float* x, float* y) {
-  for (int64_t i = 0; i < n; ++i) y[i] = sigmoid_of(x[i]);
+  map_all(n, x, y, sigmoid_of);
 }
 
 // Reductions keep kLanes partial results, which vectorises without reordering a sum behind the
 // caller's back: the order is fixed and part of the result.
-constexpr int64_t kLanes = 16;
 
 template <class F>
 float reduce_sum(int64_t n, F term) {
@@ -64,7 +79,7 @@ float max_all(int64_t n, const float* x) {
 float exp_sum_all(int64_t n, const float* x, float* y, float* max) {
   const float m = max_all(n, x);
   *max = m;
-  for (int64_t i = 0; i < n; ++i) y[i] = exp_of(x[i] - m);
+  map_all(n, x, y, [m](float v) { return exp_of(v - m); });
   return sum_all(n, y);
 }
 
@@ -95,6 +110,7 @@ const Table HEED_SIMD{HEED_TEXT(HEED_SIMD),
                       dot_all,
                       axpy_all,
                       gemm_all,
-                      adam_all};
+                      adam_all,
+                      philox_all};
 
 }  // namespace heed::simd

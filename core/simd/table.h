@@ -33,6 +33,9 @@ struct Table {
                int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc);
   /// One Adam update of n weights w, with the moments m and v and the gradient g.
   void (*adam)(int64_t n, float* w, float* m, float* v, const float* g, const AdamStep& step);
+  /// Random words (core/rng.h): blocks first ... first + count - 1 of the stream `key`, 4 words
+  /// each.
+  void (*philox)(uint64_t key, uint64_t first, int64_t count, uint32_t* words);
 };
 
 extern const Table baseline;

@@ -141,6 +141,29 @@ TEST_P(Recurrent, StepsMakeTheSequence) {
   }
 }
 
+TEST_P(Recurrent, AResidualStackAddsToEveryLayerButTheFirstWhatItReads) {
+  for (const bool fused : {true, false}) {
+    const RecurrentOptions o{.input = 3,
+                             .hidden = 4,
+                             .layers = 3,
+                             .bidirectional = true,
+                             .fused = fused,
+                             .residual = true};
+    const AnyRecurrent f = make(GetParam(), o);
+    const Tensor x = noise({2, 5, 3}, 29);
+    Tensor y = x;
+    for (size_t layer = 0; layer < 3; ++layer) {
+      const AnyRecurrent one =
+          make(GetParam(),
+               {.input = layer == 0 ? 3 : 8, .hidden = 4, .bidirectional = true, .fused = fused});
+      one.stack->weights = {f.stack->weights[2 * layer], f.stack->weights[2 * layer + 1]};
+      const Tensor out = one.run(y, {}, {}, nullptr).y;
+      y = layer == 0 ? out : out + y;
+    }
+    expect_close("y", f.run(x, {}, {}, nullptr).y.to_vector(), y.to_vector(), 1e-14);
+  }
+}
+
 TEST_P(Recurrent, TwoHalvesMakeTheSequence) {
   const AnyRecurrent f = make(GetParam(), {.input = 3, .hidden = 4, .layers = 2});
   const Tensor x = noise({2, 6, 3}, 23);
@@ -329,6 +352,13 @@ TEST_P(Recurrent, SaysWhatDoesNotFit) {
               both.step(noise({2, 3}, 1), {});
             }),
             name + "::step: a bidirectional layer needs whole sequences");
+  const AnyRecurrent residual =
+      make(GetParam(), {.input = 3, .hidden = 4, .layers = 2, .residual = true});
+  EXPECT_EQ(
+      argument_error([&] {
+        residual.step(noise({2, 3}, 1), {});
+      }),
+      name + "::step: the output of a residual stack is not its state; give it whole sequences");
   EXPECT_EQ(argument_error([] { make(Kind::rnn, {.input = 3, .hidden = 0}); }),
             "recurrent layer: expected input, hidden and layers >= 1, got 3, 0, 1");
   EXPECT_EQ(argument_error([] { make(Kind::rnn, {.input = 3, .hidden = 1, .dropout = 1}); }),

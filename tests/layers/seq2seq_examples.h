@@ -139,4 +139,28 @@ inline Pass loss_and_gradients(Seq2Seq& m, const TestBatch& b) {
               {Tensor::scalar(1, f64)});
 }
 
+/// Changes each word of the targets in turn: nothing before it may change, all after it must.
+template <class Model>
+void expect_causal(const Model& m, const std::string& name) {
+  const std::vector<Example> all = examples(3, 35);
+  const TestBatch batch = batch_of(all);
+  const Tensor before = m(batch.in).logits;
+  const int64_t steps = before.size(1);
+  for (int64_t t = 0; t < steps; ++t) {
+    Seq2SeqBatch changed = batch.in;
+    std::vector<int64_t> ids = changed.target_in.to_ids();
+    for (size_t b = 0; b < all.size(); ++b) {
+      int64_t& id = ids[b * static_cast<size_t>(steps) + static_cast<size_t>(t)];
+      id = (id + 1) % kTargetWords;
+    }
+    changed.target_in = Tensor::ids(ids, batch.in.target_in.shape());
+    const Tensor after = m(changed).logits;
+    EXPECT_EQ(slice(after, 1, 0, t).to_vector(), slice(before, 1, 0, t).to_vector())
+        << name << ", step " << t;
+    for (int64_t s = t; s < steps; ++s)
+      EXPECT_NE(select(after, 1, s).to_vector(), select(before, 1, s).to_vector())
+          << name << ", the word at " << t << " must matter at " << s;
+  }
+}
+
 }  // namespace heed::test
