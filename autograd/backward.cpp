@@ -238,8 +238,11 @@ void BackwardSweep::run(const Node& node) {
 
 void BackwardSweep::finish(const Node& node) {
   // Let go of this node's handles before anybody asks whether a gradient's memory is shared.
-  for (int i = 0; i < node.inputs; ++i) dx_[static_cast<size_t>(i)] = {};
-  for (int k = 0; k < node.outputs; ++k) dy_[static_cast<size_t>(k)] = {};
+  const auto let_go = [](std::vector<Tensor>& held, int count) {
+    for (int i = 0; i < count; ++i)
+      if (Tensor& t = held[static_cast<size_t>(i)]; t.defined()) t = {};
+  };
+  let_go(dx_, node.inputs), let_go(dy_, node.outputs);
   for (const Contribution& c : contributions_) {
     Tensor sum = writable_grad(c.slot);
     add_into(sum, c.value);

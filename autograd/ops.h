@@ -82,9 +82,16 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias);
 /// Swaps the last two axes.
 Tensor transpose(const Tensor& x);
 /// Axis i of the result is axis order[i] of x.
-Tensor permute(const Tensor& x, std::vector<int> order);
+Tensor permute(const Tensor& x, std::span<const int> order);
+inline Tensor permute(const Tensor& x, std::initializer_list<int> order) {
+  return permute(x, std::span(order.begin(), order.size()));
+}
 /// The same elements in row-major order with other sizes; one size may be -1.
-Tensor reshape(const Tensor& x, std::vector<int64_t> sizes);
+Tensor reshape(const Tensor& x, std::span<const int64_t> sizes);
+inline Tensor reshape(const Tensor& x, std::initializer_list<int64_t> sizes) {
+  return reshape(x, std::span(sizes.begin(), sizes.size()));
+}
+Tensor reshape(const Tensor& x, const Shape& shape);
 /// Positions [begin, end) of an axis.
 Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end);
 /// Position `index` of an axis, which disappears.

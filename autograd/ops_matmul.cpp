@@ -31,7 +31,7 @@ struct Batch {
 };
 
 Shape leading(const Shape& s) {
-  return Shape(s.sizes().first(static_cast<size_t>(s.rank() - 2)));
+  return s.first(s.rank() - 2);
 }
 
 // c = op(a) op(b) + beta c for every matrix of the batch. Where c is one matrix and a, b are

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <numeric>
+#include <utility>
 
 #include "autograd/ops.h"
 #include "core/kernels.h"
@@ -11,16 +12,19 @@
 namespace heed {
 namespace {
 
+using Order = std::array<int, kMaxRank>;
+
 // x with its axes reordered; a copy where the innermost axis would not be contiguous.
-Tensor reorder(const Tensor& x, const std::vector<int>& order) {
+Tensor reorder(const Tensor& x, const Order& order) {
+  const auto rank = static_cast<size_t>(x.rank());
   std::array<int64_t, kMaxRank> sizes{};
   Strides strides{};
-  for (size_t i = 0; i < order.size(); ++i) {
+  for (size_t i = 0; i < rank; ++i) {
     sizes[i] = x.shape()[order[i]];
-    strides[i] = x.stride(order[i]);
+    strides[i] = x.strides()[static_cast<size_t>(order[i])];
   }
-  const Shape shape(std::span<const int64_t>(sizes.data(), order.size()));
-  const bool contiguous = order.empty() || shape.back() <= 1 || strides[order.size() - 1] == 1;
+  const Shape shape(std::span<const int64_t>(sizes.data(), rank));
+  const bool contiguous = rank == 0 || shape.back() <= 1 || strides[rank - 1] == 1;
   if (contiguous) return x.view(shape, strides);
   Tensor y = Tensor::empty(shape, x.dtype());
   const RowLoop<2> loop(shape, {&y.strides(), &strides});
@@ -43,7 +47,7 @@ Tensor part_of(const Tensor& x, int axis, int64_t begin, int64_t end) {
 Tensor drop_axis(const Tensor& x, int axis) {
   Strides s{};
   for (int a = 0, k = 0; a < x.rank(); ++a)
-    if (a != axis) s[static_cast<size_t>(k++)] = x.stride(a);
+    if (a != axis) s[static_cast<size_t>(k++)] = x.strides()[static_cast<size_t>(a)];
   return x.view(x.shape().without(axis), s);
 }
 
@@ -56,36 +60,37 @@ struct Permute {
                                .inputs = {"x"},
                                .forward = "axis i of y = axis order[i] of x",
                                .backward = {"dx += dy with its axes put back"}};
-  std::vector<int> order;
+  Order order;
   void saved(SavedVisitor&) const {}
   void backward(GradFlow& flow) const {
-    std::vector<int> back(order.size());
-    for (size_t i = 0; i < order.size(); ++i)
-      back[static_cast<size_t>(order[i])] = static_cast<int>(i);
+    Order back{};
+    for (int i = 0; i < flow.dy().rank(); ++i)
+      back[static_cast<size_t>(order[static_cast<size_t>(i)])] = i;
     flow.add(0, reorder(flow.dy(), back));
   }
 };
 
-Tensor permute(const Tensor& x, std::vector<int> order) {
+Tensor permute(const Tensor& x, std::span<const int> wanted) {
   require_defined("permute", "x", x);
-  for (int& a : order) a = wrap_axis("permute", a, x.rank());
-  auto sorted = order;
-  std::sort(sorted.begin(), sorted.end());
-  bool each_once = static_cast<int>(order.size()) == x.rank();
-  for (size_t i = 0; each_once && i < sorted.size(); ++i)
-    each_once = sorted[i] == static_cast<int>(i);
+  Order order{};
+  std::array<bool, kMaxRank> seen{};
+  bool each_once = static_cast<int>(wanted.size()) == x.rank();
+  for (size_t i = 0; i < wanted.size() && each_once; ++i) {
+    order[i] = wrap_axis("permute", wanted[i], x.rank());
+    each_once = !std::exchange(seen[static_cast<size_t>(order[i])], true);
+  }
   require(each_once, "permute: expected each of the {} axes of {} once", x.rank(), x.shape());
-  const Tensor y = reorder(x, order);
-  return record(Permute{std::move(order)}, y, x);
+  return record(Permute{order}, reorder(x, order), x);
 }
 
 Tensor transpose(const Tensor& x) {
   require_defined("transpose", "x", x);
   require(x.rank() >= 2, "transpose: expected at least two axes, got {}", x.shape());
-  std::vector<int> order(static_cast<size_t>(x.rank()));
+  const auto rank = static_cast<size_t>(x.rank());
+  Order order{};
   std::iota(order.begin(), order.end(), 0);
-  std::swap(order[order.size() - 1], order[order.size() - 2]);
-  return permute(x, std::move(order));
+  std::swap(order[rank - 1], order[rank - 2]);
+  return permute(x, std::span(order).first(rank));
 }
 
 // ---- reshape ----
@@ -102,20 +107,27 @@ struct Reshape {
   }
 };
 
-Tensor reshape(const Tensor& x, std::vector<int64_t> sizes) {
+Tensor reshape(const Tensor& x, std::span<const int64_t> wanted) {
   require_defined("reshape", "x", x);
-  int64_t known = 1;
-  auto open = sizes.end();
-  for (auto it = sizes.begin(); it != sizes.end(); ++it) {
-    if (*it == -1) {
-      require(open == sizes.end(), "reshape: expected at most one size of -1");
-      open = it;
+  require(wanted.size() <= kMaxRank, "reshape: expected at most {} axes, got {}", kMaxRank,
+          wanted.size());
+  std::array<int64_t, kMaxRank> sizes{};
+  int64_t known = 1, *open = nullptr;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    sizes[i] = wanted[i];
+    if (wanted[i] == -1) {
+      require(!open, "reshape: expected at most one size of -1");
+      open = &sizes[i];
     } else {
-      known *= *it;
+      known *= wanted[i];
     }
   }
-  if (open != sizes.end()) *open = known == 0 ? 0 : x.numel() / known;
-  const Shape shape{std::span<const int64_t>(sizes)};
+  if (open) *open = known == 0 ? 0 : x.numel() / known;
+  return reshape(x, Shape(std::span<const int64_t>(sizes.data(), wanted.size())));
+}
+
+Tensor reshape(const Tensor& x, const Shape& shape) {
+  require_defined("reshape", "x", x);
   require(shape.numel() == x.numel(), "reshape: {} has {} elements, {} would have {}", x.shape(),
           x.numel(), shape, shape.numel());
   return record(Reshape{x.shape()}, dense(x).view(shape, dense_strides(shape)), x);
@@ -241,8 +253,7 @@ Tensor stack(std::span<const Tensor> parts, int axis) {
     require(p.shape() == parts[0].shape(), "stack: expected equal shapes, got {} and {}",
             parts[0].shape(), p.shape());
     const int at = wrap_axis("stack", axis, p.rank() + 1);
-    const Shape shape = p.shape().inserted(at, 1);
-    with_axis.push_back(reshape(p, {shape.sizes().begin(), shape.sizes().end()}));
+    with_axis.push_back(reshape(p, p.shape().inserted(at, 1)));
   }
   return concat(with_axis, axis);
 }

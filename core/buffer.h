@@ -31,14 +31,17 @@ class Buffer {
     return *this;
   }
   ~Buffer() {
-    if (head_ && head_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) release(head_);
+    if (!head_) return;
+    // The only owner needs no atomic subtraction: nobody is left who could copy this meanwhile.
+    if (unique() || head_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) release(head_);
   }
 
   explicit operator bool() const { return head_ != nullptr; }
   std::byte* data() const { return head_->data(); }
   bool unique() const { return head_->refs.load(std::memory_order_acquire) == 1; }
   uint32_t version() const { return head_->version.load(std::memory_order_relaxed); }
-  void changed() const { head_->version.fetch_add(1, std::memory_order_relaxed); }
+  // Not an atomic addition: two threads that change one block at once race for its numbers anyway.
+  void changed() const { head_->version.store(version() + 1, std::memory_order_relaxed); }
   bool same_as(const Buffer& o) const { return head_ == o.head_; }
 
  private:

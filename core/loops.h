@@ -73,7 +73,8 @@ inline Strides broadcast_strides(const Tensor& x, const Shape& shape) {
   for (int k = 0; k < x.rank(); ++k) {
     const auto to = static_cast<size_t>(shape.rank() - 1 - k);
     const auto from = x.rank() - 1 - k;
-    s[to] = x.shape()[from] == 1 && shape[static_cast<int>(to)] != 1 ? 0 : x.stride(from);
+    const bool stretched = x.shape()[from] == 1 && shape[static_cast<int>(to)] != 1;
+    s[to] = stretched ? 0 : x.strides()[static_cast<size_t>(from)];
   }
   return s;
 }

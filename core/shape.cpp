@@ -7,32 +7,53 @@
 #include "core/error.h"
 
 namespace heed {
+namespace {
+
+constexpr int64_t kMost = INT32_MAX;
+
+}  // namespace
 
 Shape::Shape(std::span<const int64_t> sizes) {
   require(sizes.size() <= kMaxRank, "shape: expected at most {} axes, got {}", kMaxRank,
           sizes.size());
-  constexpr int64_t kMost = INT32_MAX;
-  int64_t n = 1;
   for (const int64_t size : sizes) {
     require(size >= 0, "shape: expected sizes >= 0, got [{}]", fmt::join(sizes, ", "));
-    // An empty tensor too: strides are products of sizes and must not overflow.
-    require(n <= kMost / std::max<int64_t>(size, 1),
-            "shape: expected at most {} elements, got [{}]", kMost, fmt::join(sizes, ", "));
-    n *= std::max<int64_t>(size, 1);
-    sizes_[static_cast<size_t>(rank_++)] = size;
+    require(size <= kMost, "shape: expected at most {} elements, got [{}]", kMost,
+            fmt::join(sizes, ", "));
+    sizes_[static_cast<size_t>(rank_++)] = static_cast<int32_t>(size);
+  }
+  check();
+}
+
+// An empty tensor too: strides are products of sizes and must not overflow.
+void Shape::check() const {
+  int64_t n = 1;
+  for (int a = 0; a < rank_; ++a) {
+    n *= std::max<int64_t>((*this)[a], 1);
+    require(n <= kMost, "shape: expected at most {} elements, got {}", kMost, *this);
   }
 }
 
 Shape Shape::with(int axis, int64_t size) const {
-  auto s = sizes_;
-  s[static_cast<size_t>(axis)] = size;
-  return Shape(std::span<const int64_t>(s.data(), static_cast<size_t>(rank_)));
+  require(size >= 0 && size <= kMost, "shape: expected a size in [0, {}], got {}", kMost, size);
+  Shape s = *this;
+  s.sizes_[static_cast<size_t>(axis)] = static_cast<int32_t>(size);
+  if (size > (*this)[axis]) s.check();
+  return s;
 }
 
 Shape Shape::without(int axis) const {
-  auto s = sizes_;
-  std::copy(s.begin() + axis + 1, s.begin() + rank_, s.begin() + axis);
-  return Shape(std::span<const int64_t>(s.data(), static_cast<size_t>(rank_ - 1)));
+  Shape s = first(axis);
+  for (int a = axis + 1; a < rank_; ++a)
+    s.sizes_[static_cast<size_t>(s.rank_++)] = sizes_[static_cast<size_t>(a)];
+  return s;
+}
+
+Shape Shape::first(int axes) const {
+  Shape s = *this;
+  s.rank_ = axes;
+  std::fill(s.sizes_.begin() + axes, s.sizes_.end(), 0);
+  return s;
 }
 
 Shape Shape::inserted(int axis, int64_t size) const {
@@ -49,10 +70,10 @@ std::string to_text(const Shape& s) {
 
 Strides dense_strides(const Shape& s) {
   Strides strides{};
-  int64_t step = 1;
+  int32_t step = 1;
   for (int a = s.rank() - 1; a >= 0; --a) {
     strides[static_cast<size_t>(a)] = step;
-    step *= s[a];
+    step *= static_cast<int32_t>(s[a]);
   }
   return strides;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -14,7 +15,7 @@ namespace heed {
 /// Most axes a tensor can have: [batch, head, target, source, feature].
 inline constexpr int kMaxRank = 5;
 
-using Strides = std::array<int64_t, kMaxRank>;  // in elements
+using Strides = std::array<int32_t, kMaxRank>;  // in elements; small, for tensors are copied a lot
 
 /// The sizes of a tensor's axes, outermost first. Rank 0 is a scalar. Every size is >= 0 and the
 /// number of elements fits in 2^31 - 1 (BLAS counts in 32 bits); otherwise std::invalid_argument.
@@ -23,6 +24,8 @@ class Shape {
   Shape() = default;
   Shape(std::initializer_list<int64_t> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
   explicit Shape(std::span<const int64_t> sizes);
+  /// The first axes of this shape.
+  Shape first(int axes) const;
 
   int rank() const { return rank_; }
   int64_t operator[](int axis) const { return sizes_[static_cast<size_t>(axis)]; }
@@ -38,18 +41,19 @@ class Shape {
   Shape with(int axis, int64_t size) const;
   Shape without(int axis) const;
   Shape inserted(int axis, int64_t size) const;
-  std::span<const int64_t> sizes() const { return {sizes_.data(), static_cast<size_t>(rank_)}; }
+  std::span<const int32_t> sizes() const { return {sizes_.data(), static_cast<size_t>(rank_)}; }
 
-  bool operator==(const Shape& o) const {
-    if (rank_ != o.rank_) return false;
-    for (int a = 0; a < rank_; ++a)
-      if ((*this)[a] != o[a]) return false;
-    return true;
+  bool operator==(const Shape& o) const {  // three words, where `default` calls memcmp
+    using Words = std::array<uint64_t, 3>;
+    const auto a = std::bit_cast<Words>(*this), b = std::bit_cast<Words>(o);
+    return a[0] == b[0] && a[1] == b[1] && a[2] == b[2];
   }
 
  private:
-  std::array<int64_t, kMaxRank> sizes_{};
-  int rank_ = 0;
+  void check() const;
+
+  std::array<int32_t, kMaxRank> sizes_{};
+  int32_t rank_ = 0;
 };
 
 /// "[2, 3]"; "[]" for a scalar.

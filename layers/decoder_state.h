@@ -27,10 +27,8 @@ inline Tensor rows_of(const Tensor& x, std::span<const int64_t> rows) {
     require(0 <= r && r < count, "rows_of: expected rows in [0, {}) of {}, got {}", count,
             x.shape(), r);
   const NoTape cut;
-  const Shape shape = x.shape().with(0, kept);
   const Tensor flat = reshape(x, {count, x.shape().with(0, 1).numel()});
-  return reshape(embedding(flat, Tensor::ids(rows, {kept})),
-                 {shape.sizes().begin(), shape.sizes().end()});
+  return reshape(embedding(flat, Tensor::ids(rows, {kept})), x.shape().with(0, kept));
 }
 
 /// The same for a whole state: used to drop finished sentences and to follow the beams.

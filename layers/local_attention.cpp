@@ -66,8 +66,7 @@ Tensor gaussian(const Tensor& p, int64_t source, double sigma) {
     T* to = s.mutable_data<T>();
     for (int64_t i = 0; i < source; ++i) to[i] = static_cast<T>(i);
   });
-  const Shape column = p.shape().inserted(p.rank(), 1);
-  const Tensor away = s - reshape(p, {column.sizes().begin(), column.sizes().end()});
+  const Tensor away = s - reshape(p, p.shape().inserted(p.rank(), 1));
   return exp(scale(square(away), -1 / (2 * sigma * sigma)));
 }
 

@@ -33,7 +33,8 @@ std::vector<Json> earlier(const std::string& path) {
   if (!std::filesystem::exists(path)) return {};
   const Json all = Json::parse(read_file(path, 1 << 24), nullptr, false);
   const auto foreign = [](const Json& r) {
-    return !r.is_object() || !r.contains("mechanism") || !r.contains("task") || !r.contains("met");
+    return !r.is_object() || !r.contains("mechanism") || !r.contains("task") ||
+           !r.contains("met") || !r.contains("cpu_seconds");
   };
   if (!all.is_array() || std::any_of(all.begin(), all.end(), foreign))
     fail_file(path, "expected the results of translate mechanisms; choose another --out folder");

@@ -94,7 +94,7 @@ TEST(RowLoop, VisitsWhatCountingVisitsInTheSameOrder) {
     const Strides dense = dense_strides(shape);
     Strides odd = dense;  // stretched, spread or as it is, axis by axis
     for (size_t a = 0; a < rank; ++a)
-      odd[a] = rng.below(3) == 0 ? 0 : odd[a] * static_cast<int64_t>(1 + rng.below(2));
+      odd[a] = rng.below(3) == 0 ? 0 : odd[a] * static_cast<int32_t>(1 + rng.below(2));
     EXPECT_EQ(visited(RowLoop<2>(shape, {&dense, &odd})), counted<2>(shape, {&dense, &odd}))
         << to_text(shape);
   }

@@ -91,7 +91,7 @@ TEST_F(TranslateProgram, TheTableOfMechanismsGrowsRowByRow) {
 
 TEST(Mechanisms, TheTableMarksWhatMissesItsBar) {
   nlohmann::ordered_json row{{"mechanism", "dot"},  {"task", "copy"}, {"exact_match", 0.5},
-                             {"bleu", 60.0},        {"aer", nullptr}, {"seconds", 3.0},
+                             {"bleu", 60.0},        {"aer", nullptr}, {"cpu_seconds", 3.0},
                              {"parameters", 12345}, {"met", true}};
   EXPECT_EQ(mechanisms_table({row}).find("misses"), std::string::npos);
   EXPECT_NE(mechanisms_table({row}).find("| 12345 | 50.0 / 60.0 / 3 |"), std::string::npos)

@@ -169,7 +169,7 @@ TEST(Adam, DefaultsKeepTheirDigitsInF32) {
 }
 
 TEST(AdamDeathTest, AgreesOnEverySimdPath) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");  // starts the program anew
+  ::testing::GTEST_FLAG(death_test_style) = "threadsafe";  // starts the program anew
   EXPECT_EXIT(check_path("baseline"), testing::ExitedWithCode(0), "^baseline: ");
   // On a CPU without the set the next lower one runs, and must do as well.
   EXPECT_EXIT(check_path("avx2"), testing::ExitedWithCode(0), "^(avx2|baseline): ");
