@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "autograd/detail/tape_storage.h"
 #include "autograd/tape.h"
 #include "core/blas.h"
 #include "core/kernels.h"
 #include "core/scope.h"
+#include "core/vector_math.h"
 
 namespace heed {
 
@@ -112,6 +114,30 @@ void GradFlow::add(int i, const Tensor& t) {
   add_into(dx(i), t);
 }
 
+void GradFlow::add_rows(int i, const Tensor& ids, const Tensor& y) {
+  if (!wants(i)) return;
+  Slot& s = sweep_->tape_.store_->slots[static_cast<size_t>(sweep_->in_[static_cast<size_t>(i)])];
+  const auto count = static_cast<size_t>(s.shape[0]);
+  const bool first = !s.grad && !sweep_->options_.separate;
+  Buffer used = std::exchange(s.rows, {});
+  Tensor& to = dx(i);
+  if (first) {
+    used = Buffer(count);
+    std::memset(used.data(), 0, count);
+  }
+  const int64_t width = s.shape[1];
+  const Tensor from = dense(y);
+  const int64_t* id = ids.data<int64_t>();
+  dispatch(y.dtype(), "add_rows", [&]<class T>() {
+    T* out = to.mutable_data<T>();
+    for (int64_t k = 0; k < ids.numel(); ++k)
+      vaxpy(width, T(1), from.data<T>() + k * width, out + id[k] * width);
+  });
+  if (used)
+    for (int64_t k = 0; k < ids.numel(); ++k) used.data()[id[k]] = std::byte{1};
+  s.rows = std::move(used);
+}
+
 void GradFlow::add_product(int i, const Tensor& a, const Tensor& b) {
   constexpr int64_t kMany = 64, kMost = 1024;  // rows worth a product, rows kept at most
   if (!wants(i)) return;
@@ -159,6 +185,7 @@ Tensor BackwardSweep::grad_of(int32_t slot) const {
 
 Tensor BackwardSweep::writable_grad(int32_t slot) {
   Slot& s = tape_.store_->slots[static_cast<size_t>(slot)];
+  s.rows = {};  // whoever asked may write to any row
   if (!s.grad) {
     Tensor fresh = Tensor::zeros(s.shape, s.dtype);
     s.grad = fresh.buffer();

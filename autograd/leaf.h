@@ -67,12 +67,16 @@ class Gradients {
  public:
   struct Entry {
     int32_t leaf;
-    Tensor value;
+    Tensor value;   // dense
+    Buffer rows{};  // of a table [V, E] of which few rows were looked up: a byte for each of the V,
+                    // 0 where the whole row of value is 0; empty: any row may be used
+    bool uses(int64_t row) const { return !rows || rows.data()[row] != std::byte{0}; }
   };
   /// The gradient of this leaf, or null when none arrived (which is not the same as zero).
   const Tensor* find(const Tensor& leaf) const;
+  const Entry* entry(const Tensor& leaf) const;
   /// Adds `value` to what is here for the leaf.
-  void add(int32_t leaf, const Tensor& value);
+  void add(int32_t leaf, const Tensor& value, const Buffer& rows = {});
   /// Adds every gradient of `other`, in its order.
   void add(const Gradients& other);
   std::vector<Entry>& entries() { return entries_; }

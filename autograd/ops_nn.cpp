@@ -22,16 +22,7 @@ struct Embedding_ {
                                .backward = {"dweight[ids[i]] += dy[i]"}};
   Saved ids;  // i64
   void saved(SavedVisitor& see) const { see("ids", ids); }
-  void backward(GradFlow& flow) const {
-    const Tensor dy = dense(flow.dy());
-    Tensor& dw = flow.dx(0);
-    const int64_t e = dw.shape()[1];
-    dispatch(dy.dtype(), "embedding", [&]<class T>() {
-      T* to = dw.mutable_data<T>();
-      for (int64_t i = 0; i < ids->numel(); ++i)
-        vaxpy(e, T(1), dy.data<T>() + i * e, to + ids->data<int64_t>()[i] * e);
-    });
-  }
+  void backward(GradFlow& flow) const { flow.add_rows(0, ids, flow.dy()); }
 };
 
 Tensor embedding(const Tensor& weight, const Tensor& ids_in) {

@@ -197,7 +197,7 @@ Gradients Tape::gradients() const {
   require_use(walked_, "gradients: call backward(loss) first");
   Gradients all;
   for (const Slot& s : store_->slots)
-    if (s.leaf >= 0 && s.grad) all.add(s.leaf, Tensor::wrap(s.grad, s.shape, s.dtype));
+    if (s.leaf >= 0 && s.grad) all.add(s.leaf, Tensor::wrap(s.grad, s.shape, s.dtype), s.rows);
   return all;
 }
 

@@ -44,6 +44,7 @@ static_assert(sizeof(Node) == 32);
 struct Slot {
   Shape shape;
   Buffer grad;        // empty until a contribution arrives; dense, of `shape`
+  Buffer rows{};      // a byte per row of grad: 0 where all of it is 0; empty: any row may be used
   int32_t leaf = -1;  // the leaf's number, or -1
   DType dtype = f32;
   bool keep = false;      // grad stays after it was passed on
@@ -209,6 +210,9 @@ class GradFlow {
   /// Adds `t` to dL/dx of input i. `t` may have the shape the input was broadcast to: the sum over
   /// the stretched axes is taken here, for every op alike.
   void add(int i, const Tensor& t);
+  /// Adds row k of y [..., E] to row ids[k] of dL/dx of input i [V, E]. While nothing else is added
+  /// the tape remembers which rows are used (Gradients::Entry::rows).
+  void add_rows(int i, const Tensor& ids, const Tensor& y);
   /// Adds a^T b, summed over all rows of a [..., m] and b [..., n], to dL/dx of input i [m, n]: the
   /// gradient of a weight. Where a weight is used step by step the few rows of each step are
   /// gathered and multiplied at once, before anybody reads the gradient; do not change a or b.

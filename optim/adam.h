@@ -19,12 +19,17 @@ struct AdamOptions {
 ///   v = beta2 v + (1 - beta2) d^2
 ///   w -= rate * m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)
 /// Kingma & Ba 2015 (arXiv:1412.6980), algorithm 1; the L2 term as PyTorch's Adam. State: "m", "v".
+///
+/// The rows of a table that were not looked up (Gradients::Entry::rows) go on moving by their m, as
+/// the formula says, until what is left of that movement, all of it together, is below 1e-6 of the
+/// rate (154 updates with the usual betas). Then they rest at no cost, with m = 0, and v catches up
+/// when they are looked up again. With weight decay every row moves in every update.
 class Adam final : public Optimizer {
  public:
   explicit Adam(const Parameters& parameters, const AdamOptions& options = {});
 
  private:
-  void update(Item& item, const Tensor& gradient) override;
+  void update(Item& item, const Gradients::Entry& gradient) override;
   AdamOptions options_;
 };
 
@@ -46,7 +51,7 @@ class AdamW final : public Optimizer {
   explicit AdamW(const Parameters& parameters, const AdamWOptions& options = {});
 
  private:
-  void update(Item& item, const Tensor& gradient) override;
+  void update(Item& item, const Gradients::Entry& gradient) override;
   AdamWOptions options_;
 };
 

@@ -94,10 +94,10 @@ void Optimizer::step(const Gradients& gradients) {
   check_gradients(gradients);
   ++steps_;
   for (Item& item : items_) {
-    const Tensor* g = gradients.find(item.parameter.value);
+    const Gradients::Entry* g = gradients.entry(item.parameter.value);
     if (!g) continue;
     ++item.updates;
-    update(item, dense(*g));
+    update(item, {g->leaf, dense(g->value), g->rows});
   }
 }
 
@@ -111,18 +111,27 @@ std::vector<NamedTensor> Optimizer::state() const {
     all.emplace_back(name_ + ".step." + label, Tensor::ids(std::span(&item.updates, 1), {}));
     for (size_t k = 0; k < slot_names_.size(); ++k)
       all.emplace_back(name_ + "." + slot_names_[k] + "." + label, clone(item.slots[k]));
+    if (item.seen.defined()) all.emplace_back(name_ + ".seen." + label, clone(item.seen));
   }
   return all;
 }
 
 void Optimizer::load_state(std::span<const NamedTensor> state) {
-  // This optimiser's own state is the list of what is expected, in the order of filling in.
-  const std::vector<NamedTensor> expected = this->state();
   std::string wrong;
   std::map<std::string_view, const Tensor*> given;
   for (const auto& [label, value] : state)
     if (label.starts_with(name_ + ".") && !given.emplace(label, &value).second)
       wrong += fmt::format("\n  {}: given twice", label);
+  // This optimiser's own state is the list of what is expected, in the order of filling in; whether
+  // the rows of a table were told apart is up to the state.
+  std::vector<Tensor> seen;
+  for (Item& item : items_) {
+    const bool rows = given.contains(name_ + ".seen." + item.parameter.name);
+    const Shape& shape = item.parameter.value.shape();
+    seen.push_back(item.seen);
+    item.seen = rows && shape.rank() == 2 ? Tensor::zeros(shape.first(1), i64) : Tensor{};
+  }
+  const std::vector<NamedTensor> expected = this->state();
   std::vector<const Tensor*> found;
   for (const auto& [label, like] : expected) {
     const auto at = given.find(label);
@@ -138,6 +147,8 @@ void Optimizer::load_state(std::span<const NamedTensor> state) {
     given.erase(at);
   }
   for (const auto& [label, value] : given) wrong += fmt::format("\n  {}: unknown", label);
+  if (!wrong.empty())
+    for (size_t i = 0; i < items_.size(); ++i) items_[i].seen = seen[i];
   require(wrong.empty(), "{}: the state does not fit these parameters:{}", name_, wrong);
 
   auto next = found.begin();
@@ -146,6 +157,7 @@ void Optimizer::load_state(std::span<const NamedTensor> state) {
   for (Item& item : items_) {
     item.updates = (*next++)->to_ids()[0];
     for (Tensor& slot : item.slots) copy_into(slot, **next++);
+    if (item.seen.defined()) item.seen = clone(**next++);
   }
 }
 

@@ -55,7 +55,8 @@ class Optimizer {
 
   /// Everything that the next steps depend on besides the weights, as copies: with `adam` for the
   /// name, "adam.step" (i64), "adam.rate" (f64), and for every parameter w "adam.step.w" (i64, its
-  /// own updates), "adam.m.w" and "adam.v.w". Saved with the weights and loaded again, training
+  /// own updates), "adam.m.w" and "adam.v.w"; for a table of which rows were told apart also
+  /// "adam.seen.w" (i64, one per row). Saved with the weights and loaded again, training
   /// goes on bit for bit as if it had not stopped.
   std::vector<NamedTensor> state() const;
   /// Puts such a state back. Entries that do not begin with "<name>." are not looked at, so that
@@ -69,6 +70,8 @@ class Optimizer {
     NamedParameter parameter;
     std::vector<Tensor> slots;  // like the parameter, in the order of the constructor's names
     int64_t updates = 0;        // of this parameter, the running one included
+    Tensor seen{};  // i64 [V], of a table: the update in which each row last had a gradient.
+                    // Undefined: updates never told rows apart
   };
   /// `slots` are the names of the tensors kept per parameter; they begin as zeros. Throws
   /// std::invalid_argument for an empty list, a value that is not a dense leaf, a name or a leaf
@@ -78,7 +81,7 @@ class Optimizer {
 
  private:
   /// The formula. `gradient` is dense and has the shape and dtype of the parameter.
-  virtual void update(Item& item, const Tensor& gradient) = 0;
+  virtual void update(Item& item, const Gradients::Entry& gradient) = 0;
 
   void check_parameters(const Parameters& parameters, const std::vector<std::string>& frozen) const;
   void check_gradients(const Gradients& gradients) const;

@@ -25,14 +25,14 @@ Rmsprop::Rmsprop(const Parameters& parameters, const RmspropOptions& options)
   detail::require_option("rmsprop", "weight_decay", options.weight_decay);
 }
 
-void Rmsprop::update(Item& item, const Tensor& gradient) {
+void Rmsprop::update(Item& item, const Gradients::Entry& gradient) {
   Tensor& weight = item.parameter.value;
   dispatch(weight.dtype(), "rmsprop", [&]<class T>() {
     const auto eta = static_cast<T>(rate), alpha = static_cast<T>(options_.alpha),
                rest = static_cast<T>(1 - options_.alpha), eps = static_cast<T>(options_.eps),
                mu = static_cast<T>(options_.momentum),
                lambda = static_cast<T>(options_.weight_decay);
-    const T* g = gradient.data<T>();
+    const T* g = gradient.value.data<T>();
     T* w = weight.mutable_data<T>();
     T* s = item.slots[0].mutable_data<T>();
     T* a = options_.centered ? item.slots[1].mutable_data<T>() : nullptr;

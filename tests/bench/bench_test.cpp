@@ -167,8 +167,8 @@ TEST(Bench, GemmComparesTheMakers) {
   for (const Json& j : lines) {
     EXPECT_GT(j.at("gflops").get<double>(), 0);
     EXPECT_FALSE(j.at("core").get<std::string>().empty());
-    makers.insert(j.at("by"));
-    shapes.insert(j.at("shape"));
+    makers.insert(j.at("by").get<std::string>());
+    shapes.insert(j.at("shape").get<std::string>());
   }
   EXPECT_EQ(makers.size(), 4u);
   EXPECT_EQ(lines.size(), makers.size() * shapes.size());
