@@ -7,9 +7,10 @@
 namespace heed {
 namespace {
 
-Tensor row_of(const Tensor& table, int64_t row) {
-  const Shape shape{table.shape()[1]};
-  return table.view(shape, dense_strides(shape), row * table.shape()[1]);
+// Elements [begin, end) of a dense tensor.
+Tensor piece_of(const Tensor& x, int64_t begin, int64_t end) {
+  const Shape shape{end - begin};
+  return x.view(shape, dense_strides(shape), begin);
 }
 
 }  // namespace
@@ -48,14 +49,37 @@ void Gradients::add(int32_t leaf, const Tensor& value, const Buffer& rows) {
   for (size_t r = 0; r < count; ++r) {
     sum.rows.data()[r] = used.data()[r] | rows.data()[r];
     if (rows.data()[r] == std::byte{0}) continue;
-    const auto row = static_cast<int64_t>(r);
-    Tensor to = row_of(sum.value, row);
-    add_into(to, row_of(value, row));
+    const int64_t width = value.shape()[1], begin = static_cast<int64_t>(r) * width;
+    Tensor to = piece_of(sum.value, begin, begin + width);
+    add_into(to, piece_of(value, begin, begin + width));
   }
 }
 
-void Gradients::add(const Gradients& other) {
-  for (const Entry& e : other.entries_) add(e.leaf, e.value, e.rows);
+void Gradients::add(const Gradients& other, const ForEach& each) {
+  struct Piece {
+    size_t to, from;  // entries
+    int64_t begin, end;
+  };
+  std::vector<Piece> pieces;
+  for (size_t from = 0; from < other.entries_.size(); ++from) {
+    const Entry& e = other.entries_[from];
+    const int32_t at = index_.find(e.leaf);
+    if (at < 0 || (e.rows && entries_[static_cast<size_t>(at)].rows) || !e.value.dense()) {
+      add(e.leaf, e.value, e.rows);
+      continue;
+    }
+    Entry& sum = entries_[static_cast<size_t>(at)];
+    if (!sum.value.buffer().unique() || !sum.value.dense()) sum.value = clone(sum.value);
+    sum.rows = {};
+    cut(0, e.value.numel(), [&](int64_t begin, int64_t end) {
+      pieces.push_back({static_cast<size_t>(at), from, begin, end});
+    });
+  }
+  each(std::ssize(pieces), [&](int64_t i) {
+    const Piece& p = pieces[static_cast<size_t>(i)];
+    Tensor to = piece_of(entries_[p.to].value, p.begin, p.end);
+    add_into(to, piece_of(other.entries_[p.from].value, p.begin, p.end));
+  });
 }
 
 }  // namespace heed

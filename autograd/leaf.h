@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/for_each.h"
 #include "core/tensor.h"
 
 namespace heed {
@@ -78,7 +79,7 @@ class Gradients {
   /// Adds `value` to what is here for the leaf.
   void add(int32_t leaf, const Tensor& value, const Buffer& rows = {});
   /// Adds every gradient of `other`, in its order.
-  void add(const Gradients& other);
+  void add(const Gradients& other, const ForEach& each = one_by_one);
   std::vector<Entry>& entries() { return entries_; }
   const std::vector<Entry>& entries() const { return entries_; }
 

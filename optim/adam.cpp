@@ -8,21 +8,12 @@
 namespace heed {
 namespace {
 
-template <class Options>
-void check(std::string_view name, const Options& o) {
-  detail::require_option(name, "beta1", o.beta1, 1);
-  detail::require_option(name, "beta2", o.beta2, 1);
-  require(o.eps > 0, "{}: expected eps > 0, got {}", name, o.eps);
-  detail::require_option(name, "weight_decay", o.weight_decay);
-}
-
 /// The numbers of an update in double, named as in simd::AdamStep.
 struct Step {
   double beta1, rest1, beta2, rest2, rate, scale_v, eps, l2, decay;
 };
 
-template <class Options>
-Step make_step(const Options& o, int64_t t, double rate, double l2, double decay) {
+Step make_step(const detail::AdamUpdates::Numbers& o, int64_t t, double rate) {
   const auto n = static_cast<double>(t);
   return {.beta1 = o.beta1,
           .rest1 = 1 - o.beta1,
@@ -31,8 +22,8 @@ Step make_step(const Options& o, int64_t t, double rate, double l2, double decay
           .rate = rate / (1 - std::pow(o.beta1, n)),
           .scale_v = 1 / std::sqrt(1 - std::pow(o.beta2, n)),
           .eps = o.eps,
-          .l2 = l2,
-          .decay = decay};
+          .l2 = o.l2,
+          .decay = rate * o.decay};
 }
 
 void apply(int64_t n, float* w, float* m, float* v, const float* g, const Step& s) {
@@ -49,15 +40,6 @@ void apply(int64_t n, double* w, double* m, double* v, const double* g, const St
     v[i] = s.beta2 * v[i] + s.rest2 * d * d;
     w[i] -= s.rate * m[i] / (std::sqrt(v[i]) * s.scale_v + s.eps) + s.decay * w[i];
   }
-}
-
-// Rows [from, to) of a table, or the elements of any other parameter ([n] seen as n rows).
-template <class T>
-void apply_rows(Tensor& weight, std::vector<Tensor>& slots, const Tensor& gradient, int64_t from,
-                int64_t to, int64_t width, const Step& s) {
-  const int64_t at = from * width;
-  apply((to - from) * width, weight.mutable_data<T>() + at, slots[0].mutable_data<T>() + at,
-        slots[1].mutable_data<T>() + at, gradient.data<T>() + at, s);
 }
 
 // After how many updates without a gradient a row rests. Of an m and v that are left alone, m falls
@@ -78,12 +60,11 @@ void catch_up(Tensor& v, int64_t row, int64_t width, double beta2, int64_t misse
   for (int64_t j = 0; j < width; ++j) p[j] *= factor;
 }
 
-// A table of which some rows have a gradient.
+// What the row of a table goes through before an update: its v catches up, or its m comes to rest.
 template <class T>
-void apply_table(Tensor& weight, std::vector<Tensor>& slots, int64_t* seen, int64_t now,
-                 int64_t rest, const Gradients::Entry& g, const Step& s) {
-  const int64_t count = weight.shape()[0], width = weight.shape()[1];
-  const auto moves = [&](int64_t r) { return now - seen[r] <= rest; };
+void begin_rows(std::vector<Tensor>& slots, int64_t* seen, int64_t now, int64_t rest,
+                const Gradients::Entry& g, const Step& s) {
+  const int64_t count = g.value.shape()[0], width = g.value.shape()[1];
   for (int64_t r = 0; r < count; ++r) {
     if (g.uses(r)) {
       if (const int64_t missed = now - 1 - (seen[r] + rest); missed > 0)
@@ -92,10 +73,6 @@ void apply_table(Tensor& weight, std::vector<Tensor>& slots, int64_t* seen, int6
     } else if (now - seen[r] == rest + 1) {
       std::fill_n(slots[0].mutable_data<T>() + r * width, width, T(0));
     }
-  }
-  for (int64_t from = 0, to = 0; from < count; from = to + 1) {
-    for (to = from; to < count && moves(to);) ++to;
-    if (to > from) apply_rows<T>(weight, slots, g.value, from, to, width, s);
   }
 }
 
@@ -106,39 +83,68 @@ Tensor first_seen(const Tensor& weight, int64_t now, int64_t rest) {
   return Tensor::full(weight.shape().first(1), static_cast<double>(at), i64);
 }
 
-void apply(Tensor& weight, std::vector<Tensor>& slots, Tensor& seen, int64_t now,
-           const Gradients::Entry& g, const Step& s) {
+// The runs of rows that an update moves, [first, last), where `seen` is defined after this call.
+std::vector<std::pair<int64_t, int64_t>> moving_rows(std::vector<Tensor>& slots, Tensor& seen,
+                                                     int64_t now, const Gradients::Entry& g,
+                                                     const Step& s) {
   const int64_t rest = updates_until_rest(s);
   if (rest == 0) seen = {};  // every row moves in every update
-  if (g.rows && rest > 0 && !seen.defined()) seen = first_seen(weight, now, rest);
+  if (g.rows && rest > 0 && !seen.defined()) seen = first_seen(g.value, now, rest);
+  if (!seen.defined()) return {};
+  auto* last = seen.mutable_data<int64_t>();
+  dispatch(g.value.dtype(), "adam",
+           [&]<class T>() { begin_rows<T>(slots, last, now, rest, g, s); });
+  std::vector<std::pair<int64_t, int64_t>> runs;
+  const int64_t count = g.value.shape()[0];
+  for (int64_t from = 0, to = 0; from < count; from = to + 1) {
+    for (to = from; to < count && now - last[to] <= rest;) ++to;
+    if (to > from) runs.emplace_back(from, to);
+  }
+  return runs;
+}
+
+void apply(Tensor& weight, std::vector<Tensor>& slots, const Tensor& gradient, int64_t begin,
+           int64_t end, const Step& s) {
   dispatch(weight.dtype(), "adam", [&]<class T>() {
-    if (!seen.defined()) return apply_rows<T>(weight, slots, g.value, 0, weight.numel(), 1, s);
-    apply_table<T>(weight, slots, seen.mutable_data<int64_t>(), now, rest, g, s);
+    apply(end - begin, weight.mutable_data<T>() + begin, slots[0].mutable_data<T>() + begin,
+          slots[1].mutable_data<T>() + begin, gradient.data<T>() + begin, s);
   });
 }
 
 }  // namespace
 
-Adam::Adam(const Parameters& parameters, const AdamOptions& options)
-    : Optimizer("adam", parameters, options.rate, options.frozen, options.all_used, {"m", "v"}),
-      options_(options) {
-  check("adam", options);
+detail::AdamUpdates::AdamUpdates(const char* name, const Parameters& parameters, double first_rate,
+                                 const std::vector<std::string>& frozen, bool all_used,
+                                 const Numbers& numbers)
+    : Optimizer(name, parameters, first_rate, frozen, all_used, {"m", "v"}), numbers_(numbers) {
+  require_option(name, "beta1", numbers.beta1, 1);
+  require_option(name, "beta2", numbers.beta2, 1);
+  require(numbers.eps > 0, "{}: expected eps > 0, got {}", name, numbers.eps);
+  require_option(name, "weight_decay", numbers.l2 + numbers.decay);
 }
 
-void Adam::update(Item& item, const Gradients::Entry& gradient) {
-  apply(item.parameter.value, item.slots, item.seen, item.updates, gradient,
-        make_step(options_, item.updates, rate, options_.weight_decay, 0));
+std::vector<Optimizer::Range> detail::AdamUpdates::begin_update(Item& item,
+                                                                const Gradients::Entry& gradient) {
+  const Step s = make_step(numbers_, item.updates, rate);
+  const auto runs = moving_rows(item.slots, item.seen, item.updates, gradient, s);
+  if (!item.seen.defined()) return Optimizer::begin_update(item, gradient);
+  const int64_t width = gradient.value.shape()[1];
+  std::vector<Range> ranges;
+  for (const auto& [from, to] : runs) ranges.push_back({from * width, to * width});
+  return ranges;
 }
 
-AdamW::AdamW(const Parameters& parameters, const AdamWOptions& options)
-    : Optimizer("adamw", parameters, options.rate, options.frozen, options.all_used, {"m", "v"}),
-      options_(options) {
-  check("adamw", options);
+void detail::AdamUpdates::update(Item& item, const Tensor& gradient, Range range) {
+  apply(item.parameter.value, item.slots, gradient, range.begin, range.end,
+        make_step(numbers_, item.updates, rate));
 }
 
-void AdamW::update(Item& item, const Gradients::Entry& gradient) {
-  apply(item.parameter.value, item.slots, item.seen, item.updates, gradient,
-        make_step(options_, item.updates, rate, 0, rate * options_.weight_decay));
-}
+Adam::Adam(const Parameters& parameters, const AdamOptions& o)
+    : AdamUpdates("adam", parameters, o.rate, o.frozen, o.all_used,
+                  {.beta1 = o.beta1, .beta2 = o.beta2, .eps = o.eps, .l2 = o.weight_decay}) {}
+
+AdamW::AdamW(const Parameters& parameters, const AdamWOptions& o)
+    : AdamUpdates("adamw", parameters, o.rate, o.frozen, o.all_used,
+                  {.beta1 = o.beta1, .beta2 = o.beta2, .eps = o.eps, .decay = o.weight_decay}) {}
 
 }  // namespace heed

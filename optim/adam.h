@@ -3,6 +3,27 @@
 #include "optim/optimizer.h"
 
 namespace heed {
+namespace detail {
+
+/// What Adam and AdamW share: the moments, and tables whose rows may rest.
+class AdamUpdates : public Optimizer {
+ public:
+  struct Numbers {
+    double beta1, beta2, eps;
+    double l2 = 0, decay = 0;  // weight decay inside of the moments (Adam), outside (AdamW)
+  };
+
+ protected:
+  AdamUpdates(const char* name, const Parameters& parameters, double first_rate,
+              const std::vector<std::string>& frozen, bool all_used, const Numbers& numbers);
+
+ private:
+  std::vector<Range> begin_update(Item& item, const Gradients::Entry& gradient) override;
+  void update(Item& item, const Tensor& gradient, Range range) override;
+  Numbers numbers_;
+};
+
+}  // namespace detail
 
 struct AdamOptions {
   double rate = 1e-3;
@@ -24,13 +45,9 @@ struct AdamOptions {
 /// the formula says, until what is left of that movement, all of it together, is below 1e-6 of the
 /// rate (154 updates with the usual betas). Then they rest at no cost, with m = 0, and v catches up
 /// when they are looked up again. With weight decay every row moves in every update.
-class Adam final : public Optimizer {
+class Adam final : public detail::AdamUpdates {
  public:
   explicit Adam(const Parameters& parameters, const AdamOptions& options = {});
-
- private:
-  void update(Item& item, const Gradients::Entry& gradient) override;
-  AdamOptions options_;
 };
 
 struct AdamWOptions {
@@ -46,13 +63,9 @@ struct AdamWOptions {
 ///   w -= rate * m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps) + rate * lambda w
 /// Loshchilov & Hutter 2019 (arXiv:1711.05101), algorithm 2, with the rate in the decay too, as
 /// PyTorch's AdamW. State: "m", "v".
-class AdamW final : public Optimizer {
+class AdamW final : public detail::AdamUpdates {
  public:
   explicit AdamW(const Parameters& parameters, const AdamWOptions& options = {});
-
- private:
-  void update(Item& item, const Gradients::Entry& gradient) override;
-  AdamWOptions options_;
 };
 
 }  // namespace heed

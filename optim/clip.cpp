@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <vector>
 
 #include "autograd/ops.h"
 #include "core/kernels.h"
@@ -27,31 +29,53 @@ double careful_norm(const Gradients& gradients) {
   return largest * std::sqrt(total);
 }
 
-/// The parts of an entry that may be other than 0: all of it, or each run of used rows.
-template <class F>
-void for_used(const Gradients::Entry& e, F f) {
-  if (!e.rows) return f(e.value);
-  const int64_t count = e.value.shape()[0], width = e.value.shape()[1];
-  for (int64_t from = 0, to = 0; from < count; from = to + 1) {
-    for (to = from; to < count && e.uses(to);) ++to;
-    const Shape run{to - from, width};
-    if (to > from) f(e.value.view(run, dense_strides(run), from * width));
+/// The elements that may be other than 0, in pieces.
+struct Piece {
+  size_t entry;
+  int64_t begin, end;  // elements
+};
+std::vector<Piece> pieces_of(Gradients& gradients) {
+  std::vector<Piece> all;
+  for (size_t i = 0; i < gradients.entries().size(); ++i) {
+    Gradients::Entry& e = gradients.entries()[i];
+    e.value = dense(e.value);
+    const auto add = [&](int64_t begin, int64_t end) { all.push_back({i, begin, end}); };
+    if (!e.rows) {
+      cut(0, e.value.numel(), add);
+      continue;
+    }
+    const int64_t count = e.value.shape()[0], width = e.value.shape()[1];
+    for (int64_t from = 0, to = 0; from < count; from = to + 1) {
+      for (to = from; to < count && e.uses(to);) ++to;
+      cut(from * width, to * width, add);
+    }
   }
+  return all;
+}
+Tensor elements(const Gradients& gradients, const Piece& p) {
+  const Shape shape{p.end - p.begin};
+  return gradients.entries()[p.entry].value.view(shape, dense_strides(shape), p.begin);
 }
 
 }  // namespace
 
-double clip_global_norm(Gradients& gradients, double max) {
+double clip_global_norm(Gradients& gradients, double max, const ForEach& each) {
   require(max > 0, "clip_global_norm: expected max > 0, got {}", max);
-  double total = 0;
-  for (const Gradients::Entry& e : gradients.entries())
-    for_used(e, [&](const Tensor& part) { total += sum_of_squares(part); });
+  const std::vector<Piece> pieces = pieces_of(gradients);
+  std::vector<double> squares(pieces.size());
+  each(std::ssize(pieces), [&](int64_t i) {
+    const auto at = static_cast<size_t>(i);
+    squares[at] = sum_of_squares(elements(gradients, pieces[at]));
+  });
+  const double total = std::accumulate(squares.begin(), squares.end(), 0.0);
   const double norm = std::isfinite(total) ? std::sqrt(total) : careful_norm(gradients);
   if (norm <= max) return norm;
-  for (Gradients::Entry& e : gradients.entries()) {
+  for (Gradients::Entry& e : gradients.entries())
     if (!e.value.buffer().unique()) e.value = clone(e.value);  // the tape's, or another entry's
-    for_used(e, [&](Tensor part) { scale_in_place(part, max / norm); });
-  }
+  each(std::ssize(pieces), [&](int64_t i) {
+    Tensor part = elements(gradients, pieces[static_cast<size_t>(i)]);
+    scale_in_place(part, max / norm);
+  });
   return norm;
 }
 

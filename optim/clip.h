@@ -16,7 +16,9 @@ namespace heed {
 ///
 /// Throws std::invalid_argument unless max > 0, and NumericError when a gradient holds a NaN or an
 /// infinity (scaling would spread it to every parameter); nothing is changed then.
-double clip_global_norm(Gradients& gradients, double max = std::numeric_limits<double>::infinity());
+/// `each` may share the work out to threads (Shards::each); the result does not depend on it.
+double clip_global_norm(Gradients& gradients, double max = std::numeric_limits<double>::infinity(),
+                        const ForEach& each = one_by_one);
 
 /// Limits every element of every gradient to [-max, max]; this changes the direction. A NaN stays
 /// one. Memory as above. Throws std::invalid_argument unless max > 0.

@@ -89,16 +89,36 @@ void Optimizer::check_gradients(const Gradients& gradients) const {
               name_, missing);
 }
 
-void Optimizer::step(const Gradients& gradients) {
+void Optimizer::step(const Gradients& gradients, const ForEach& each) {
   detail::require_option(name_, "rate", rate);
   check_gradients(gradients);
   ++steps_;
-  for (Item& item : items_) {
+  struct Piece {
+    Item* item;
+    const Tensor* gradient;
+    Range range;
+  };
+  std::vector<Tensor> dense_ones(items_.size());
+  std::vector<Piece> pieces;
+  for (size_t i = 0; i < items_.size(); ++i) {
+    Item& item = items_[i];
     const Gradients::Entry* g = gradients.entry(item.parameter.value);
     if (!g) continue;
     ++item.updates;
-    update(item, {g->leaf, dense(g->value), g->rows});
+    dense_ones[i] = dense(g->value);
+    for (const Range& r : begin_update(item, {g->leaf, dense_ones[i], g->rows}))
+      cut(r.begin, r.end, [&](int64_t begin, int64_t end) {
+        pieces.push_back({&item, &dense_ones[i], {begin, end}});
+      });
   }
+  each(std::ssize(pieces), [&](int64_t i) {
+    const Piece& p = pieces[static_cast<size_t>(i)];
+    update(*p.item, *p.gradient, p.range);
+  });
+}
+
+std::vector<Optimizer::Range> Optimizer::begin_update(Item& item, const Gradients::Entry&) {
+  return {{0, item.parameter.value.numel()}};
 }
 
 // ---- state ----

@@ -45,7 +45,8 @@ class Optimizer {
   /// Throws, before anything is changed: std::logic_error in the first step, with the name of every
   /// parameter that got no gradient (see all_used); std::invalid_argument for a gradient whose
   /// shape or dtype is not its parameter's, and for a rate that is negative or not finite.
-  void step(const Gradients& gradients);
+  /// `each` may share the work out to threads (Shards::each); the result does not depend on it.
+  void step(const Gradients& gradients, const ForEach& each = one_by_one);
   void step(const Tape& tape) { step(tape.gradients()); }
 
   /// How many steps were taken: what a schedule is asked with.
@@ -73,6 +74,14 @@ class Optimizer {
     Tensor seen{};  // i64 [V], of a table: the update in which each row last had a gradient.
                     // Undefined: updates never told rows apart
   };
+  /// Elements [begin, end) of a parameter.
+  struct Range {
+    int64_t begin, end;
+  };
+  /// What an update has to do: all elements, unless an optimiser knows better. Called once before
+  /// the pieces of these ranges are updated. `gradient` is dense and has the shape and dtype of the
+  /// parameter.
+  virtual std::vector<Range> begin_update(Item& item, const Gradients::Entry& gradient);
   /// `slots` are the names of the tensors kept per parameter; they begin as zeros. Throws
   /// std::invalid_argument for an empty list, a value that is not a dense leaf, a name or a leaf
   /// that comes twice, a `frozen` name that is not in the list, and a bad rate.
@@ -80,8 +89,8 @@ class Optimizer {
             const std::vector<std::string>& frozen, bool all_used, std::vector<std::string> slots);
 
  private:
-  /// The formula. `gradient` is dense and has the shape and dtype of the parameter.
-  virtual void update(Item& item, const Gradients::Entry& gradient) = 0;
+  /// The formula, for a piece. Pieces of one update may run at the same time.
+  virtual void update(Item& item, const Tensor& gradient, Range range) = 0;
 
   void check_parameters(const Parameters& parameters, const std::vector<std::string>& frozen) const;
   void check_gradients(const Gradients& gradients) const;

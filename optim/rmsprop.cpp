@@ -25,19 +25,19 @@ Rmsprop::Rmsprop(const Parameters& parameters, const RmspropOptions& options)
   detail::require_option("rmsprop", "weight_decay", options.weight_decay);
 }
 
-void Rmsprop::update(Item& item, const Gradients::Entry& gradient) {
+void Rmsprop::update(Item& item, const Tensor& gradient, Range range) {
   Tensor& weight = item.parameter.value;
   dispatch(weight.dtype(), "rmsprop", [&]<class T>() {
     const auto eta = static_cast<T>(rate), alpha = static_cast<T>(options_.alpha),
                rest = static_cast<T>(1 - options_.alpha), eps = static_cast<T>(options_.eps),
                mu = static_cast<T>(options_.momentum),
                lambda = static_cast<T>(options_.weight_decay);
-    const T* g = gradient.value.data<T>();
+    const T* g = gradient.data<T>();
     T* w = weight.mutable_data<T>();
     T* s = item.slots[0].mutable_data<T>();
     T* a = options_.centered ? item.slots[1].mutable_data<T>() : nullptr;
     T* u = mu > 0 ? item.slots.back().mutable_data<T>() : nullptr;
-    for (int64_t i = 0; i < weight.numel(); ++i) {
+    for (int64_t i = range.begin; i < range.end; ++i) {
       const T d = g[i] + lambda * w[i];
       s[i] = alpha * s[i] + rest * d * d;
       T variance = s[i];

@@ -29,7 +29,7 @@ class Rmsprop final : public Optimizer {
   explicit Rmsprop(const Parameters& parameters, const RmspropOptions& options = {});
 
  private:
-  void update(Item& item, const Gradients::Entry& gradient) override;
+  void update(Item& item, const Tensor& gradient, Range range) override;
   RmspropOptions options_;
 };
 

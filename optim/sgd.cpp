@@ -13,20 +13,19 @@ Sgd::Sgd(const Parameters& parameters, const SgdOptions& options)
           "sgd: Nesterov's form needs momentum; set it, 0.9 for example");
 }
 
-void Sgd::update(Item& item, const Gradients::Entry& gradient) {
+void Sgd::update(Item& item, const Tensor& gradient, Range range) {
   Tensor& weight = item.parameter.value;
   dispatch(weight.dtype(), "sgd", [&]<class T>() {
     const auto eta = static_cast<T>(rate), mu = static_cast<T>(options_.momentum),
                lambda = static_cast<T>(options_.weight_decay);
-    const int64_t n = weight.numel();
-    const T* g = gradient.value.data<T>();
+    const T* g = gradient.data<T>();
     T* w = weight.mutable_data<T>();
     if (item.slots.empty()) {
-      for (int64_t i = 0; i < n; ++i) w[i] -= eta * (g[i] + lambda * w[i]);
+      for (int64_t i = range.begin; i < range.end; ++i) w[i] -= eta * (g[i] + lambda * w[i]);
       return;
     }
     T* u = item.slots[0].mutable_data<T>();
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = range.begin; i < range.end; ++i) {
       const T d = g[i] + lambda * w[i];
       u[i] = mu * u[i] + d;
       w[i] -= eta * (options_.nesterov ? d + mu * u[i] : u[i]);

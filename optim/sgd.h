@@ -25,7 +25,7 @@ class Sgd final : public Optimizer {
   explicit Sgd(const Parameters& parameters, const SgdOptions& options = {});
 
  private:
-  void update(Item& item, const Gradients::Entry& gradient) override;
+  void update(Item& item, const Tensor& gradient, Range range) override;
   SgdOptions options_;
 };
 

@@ -1,5 +1,6 @@
 #include "optim/shards.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
@@ -13,25 +14,22 @@ namespace heed {
 struct Shards::Crew {
   std::mutex mutex;
   std::condition_variable wake, done;
-  const std::function<Gradients(int64_t)>* work = nullptr;
-  uint64_t round = 0;   // counts the calls of run
-  int64_t running = 0;  // workers that have not finished this round
+  std::function<void(int64_t shard)> work;  // of this round
+  uint64_t round = 0;                       // counts the calls of run
+  int64_t running = 0;                      // workers that have not finished this round
   bool stop = false;
   std::vector<Gradients> results;  // one per shard
   std::vector<std::exception_ptr> errors;
   std::vector<std::thread> threads;
 
   void compute(int64_t shard) {
-    const auto at = static_cast<size_t>(shard);
     try {
-      results[at] = (*work)(shard);
+      work(shard);
     } catch (...) {
-      errors[at] = std::current_exception();
+      errors[static_cast<size_t>(shard)] = std::current_exception();
     }
   }
 
-  // A worker's results stay until its own next round, so that memory returns to the pool of the
-  // thread that took it: otherwise the calling thread's pool would grow with every step.
   void serve(int64_t shard) {
     for (uint64_t seen = 0;;) {
       std::unique_lock lock(mutex);
@@ -39,12 +37,30 @@ struct Shards::Crew {
       if (stop) break;
       seen = round;
       lock.unlock();
-      results[static_cast<size_t>(shard)] = {};
       compute(shard);
       lock.lock();
       if (--running == 0) done.notify_one();
     }
-    results[static_cast<size_t>(shard)] = {};
+    results[static_cast<size_t>(shard)] = {};  // to the pool of the thread that took the memory
+  }
+
+  // Every thread does `what` with its own number; returns when all have.
+  void all(std::function<void(int64_t)> what) {
+    {
+      const std::lock_guard lock(mutex);
+      work = std::move(what);
+      errors.assign(errors.size(), nullptr);
+      running = std::ssize(threads);
+      ++round;
+    }
+    wake.notify_all();
+    compute(0);
+    {
+      std::unique_lock lock(mutex);
+      done.wait(lock, [&] { return running == 0; });
+    }
+    for (const std::exception_ptr& e : errors)
+      if (e) std::rethrow_exception(e);
   }
 };
 
@@ -67,24 +83,24 @@ Shards::~Shards() {
 
 Gradients Shards::run(const std::function<Gradients(int64_t)>& work) {
   Crew& c = *crew_;
-  {
-    const std::lock_guard lock(c.mutex);
-    c.work = &work;
-    c.errors.assign(c.errors.size(), nullptr);
-    c.running = count_ - 1;
-    ++c.round;
-  }
-  c.wake.notify_all();
-  c.compute(0);
-  {
-    std::unique_lock lock(c.mutex);
-    c.done.wait(lock, [&] { return c.running == 0; });
-  }
-  for (const std::exception_ptr& e : c.errors)
-    if (e) std::rethrow_exception(e);
+  // A worker's results stay until its own next round, so that memory returns to the pool of the
+  // thread that took it: otherwise the calling thread's pool would grow with every step.
+  c.all([&](int64_t shard) {
+    Gradients& mine = c.results[static_cast<size_t>(shard)];
+    mine = {};
+    mine = work(shard);
+  });
   Gradients sum = std::exchange(c.results[0], {});
-  for (size_t shard = 1; shard < c.results.size(); ++shard) sum.add(c.results[shard]);
+  for (size_t shard = 1; shard < c.results.size(); ++shard) sum.add(c.results[shard], for_each());
   return sum;
+}
+
+void Shards::each(int64_t count, const std::function<void(int64_t)>& f) {
+  if (count_ == 1 || count <= 1) return one_by_one(count, f);
+  std::atomic<int64_t> next{0};
+  crew_->all([&](int64_t) {
+    for (int64_t i = next++; i < count; i = next++) f(i);
+  });
 }
 
 }  // namespace heed

@@ -35,6 +35,14 @@ class Shards {
   /// order) is thrown here after all have stopped; the crew can be used again.
   Gradients run(const std::function<Gradients(int64_t shard)>& work);
 
+  /// Calls f(0) ... f(count - 1), each once, on the threads of the crew, and returns when all have
+  /// ended: what clipping and an optimiser's step do with it is in for_each.h. If a call throws,
+  /// one of the exceptions is thrown here.
+  void each(int64_t count, const std::function<void(int64_t piece)>& f);
+  ForEach for_each() {
+    return [this](int64_t count, const auto& f) { each(count, f); };
+  }
+
  private:
   struct Crew;
   int64_t count_;

@@ -150,11 +150,11 @@ struct Stepper {
       return differentiate(part, whole.target_tokens, rng.fork(static_cast<uint64_t>(shard)),
                            nats[at]);
     });
-    const double norm = clip_global_norm(gradients, options.clip);
+    const double norm = clip_global_norm(gradients, options.clip, shards.for_each());
     norms += norm;
     clipped += norm > options.clip;
     optimizer->rate = rate_at(schedule, optimizer->steps());
-    optimizer->step(gradients);
+    optimizer->step(gradients, shards.for_each());
     const Likelihood all{std::accumulate(nats.begin(), nats.end(), 0.0), whole.target_tokens};
     baseline.observe(Tensor::scalar(all.loss()));
     return all;

@@ -106,8 +106,8 @@ double Training::step() {
     return mine;
   });
   phases_.gather += watch.lap();
-  clip_global_norm(gradients, 1.0);
-  adam_->step(gradients);
+  clip_global_norm(gradients, 1.0, shards_.for_each());
+  adam_->step(gradients, shards_.for_each());
   phases_.update += watch.lap();
   double sum = 0;
   for (const Part& part : parts_) sum += part.loss;

@@ -8,6 +8,8 @@
 
 #include "autograd/ops.h"
 #include "core/rng.h"
+#include "optim/adam.h"
+#include "optim/clip.h"
 
 namespace heed {
 namespace {
@@ -105,6 +107,60 @@ TEST(Shards, TheCallersPoolDoesNotGrow) {
   const uint64_t held = pool_stats().bytes_held;
   for (int i = 0; i < 200; ++i) step();
   EXPECT_LE(pool_stats().bytes_held, held);
+}
+
+TEST(Shards, EachPieceRunsOnce) {
+  for (const int64_t threads : {1, 2, 5}) {
+    Shards shards(threads);
+    for (const int64_t count : {0, 1, 2, 1000}) {
+      std::vector<std::atomic<int>> calls(static_cast<size_t>(count));
+      shards.each(count, [&](int64_t i) { ++calls[static_cast<size_t>(i)]; });
+      for (const auto& c : calls) EXPECT_EQ(c, 1);
+    }
+    EXPECT_THROW(shards.each(100,
+                             [](int64_t i) {
+                               if (i == 57) throw std::runtime_error("a piece");
+                             }),
+                 std::runtime_error);
+    int after = 0;
+    shards.each(1, [&](int64_t) { ++after; });
+    EXPECT_EQ(after, 1);
+  }
+}
+
+// Two parameters of several pieces each, one a table of which some rows are looked up.
+std::pair<std::vector<double>, double> trained(int64_t threads, bool share_out) {
+  const auto numbers = [](uint64_t seed, const Shape& shape) {
+    Rng rng(seed);
+    return leaf(Tensor::normal(shape, 0, 1, rng));
+  };
+  const Tensor w = numbers(1, {2 * kPiece / 64 + 5, 64}), table = numbers(2, {1000, 100});
+  Adam adam({{"w", w}, {"table", table}});
+  Shards shards(threads);
+  double norm = 0;
+  for (uint64_t step = 0; step < 3; ++step) {
+    // As many shards of work whatever the crew: only who does it differs.
+    Gradients all;
+    for (uint64_t shard = 0; shard < 3; ++shard) {
+      Rng rng = Rng(step).fork(shard);
+      std::vector<int64_t> ids(400);
+      for (int64_t& id : ids) id = static_cast<int64_t>(rng.below(1000));
+      Tape tape;
+      const Tensor rows = embedding(table, Tensor::ids(ids, {400}));
+      tape.backward(add(sum(square(rows)), sum(w * Tensor::normal(w.shape(), 0, 1, rng))));
+      all.add(tape.gradients(), share_out ? shards.for_each() : one_by_one);
+    }
+    norm = share_out ? clip_global_norm(all, 1, shards.for_each()) : clip_global_norm(all, 1);
+    share_out ? adam.step(all, shards.for_each()) : adam.step(all);
+  }
+  std::vector<double> weights = w.to_vector();
+  for (const double x : table.to_vector()) weights.push_back(x);
+  return {weights, norm};
+}
+
+TEST(Shards, SharingOutClippingAndUpdatesChangesNoBit) {
+  const auto alone = trained(1, false);
+  for (const int64_t threads : {1, 2, 4}) EXPECT_EQ(trained(threads, true), alone) << threads;
 }
 
 TEST(Shards, ImpossibleCountsAreRefused) {
