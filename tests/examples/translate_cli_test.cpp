@@ -138,7 +138,8 @@ TEST_F(TranslateProgram, ShowsAttentionAsMapPageAndJson) {
 
 // `script` (in Debian's base system) gives the program a terminal.
 TEST_F(TranslateProgram, OnATerminalThereAreColoursUnlessNoColor) {
-  if (sh("command -v script").code != 0) GTEST_SKIP() << "needs the program script";
+  if (sh("script -qec true /dev/null").code != 0)
+    GTEST_SKIP() << "needs the program script, and a pseudo-terminal for it";
   const auto on_terminal = [&](const std::string& setting, const std::string& command) {
     return sh("export TERM=xterm; unset COLUMNS NO_COLOR; " + setting + " script -qec \"" +
               command + "\" /dev/null")
