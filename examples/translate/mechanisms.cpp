@@ -101,11 +101,11 @@ int64_t epochs_of(const Mechanism& m, const std::string& task) {
   if (m.name == "straight_through" && task == "copy") return 16;
   bool slow = true, slow_language = true;
   if (const auto* rnn = std::get_if<Seq2SeqOptions>(&m.network)) {
-    const bool eager_score =
-        rnn->score == Score::additive || rnn->score == Score::dot || rnn->score == Score::location;
-    const bool luong = rnn->decoder == DecoderKind::luong;
+    const bool plain =
+        rnn->cell == Cell::gru && (rnn->score == Score::additive || rnn->score == Score::dot);
+    const bool in_order = rnn->score == Score::location || rnn->decoder == DecoderKind::luong;
     slow_language = rnn->hard != Hard::none || rnn->window != Window::global;
-    slow = slow_language || (!luong && (rnn->cell == Cell::lstm || !eager_score));
+    slow = slow_language || !(plain || rnn->input_feeding || (in_order && task == "copy"));
   }
   if (task == "copy") return slow ? 10 : 4;
   if (task == "reverse") return slow ? 6 : 3;
