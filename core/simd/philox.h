@@ -28,7 +28,8 @@ inline Words low_half(Words x) {
 // The low halves of a and b multiplied: 64 bits. By name, because g++ 12 multiplies whole lanes.
 inline Words product_of_low(Words a, Words b) {
 #if defined(__AVX512F__)
-  return (Words)_mm512_mul_epu32((__m512i)a, (__m512i)b);
+  // With a mask of ones: g++ 12 takes part of the header's plain form for uninitialised.
+  return (Words)_mm512_maskz_mul_epu32(0xff, (__m512i)a, (__m512i)b);
 #elif defined(__AVX2__)
   return (Words)_mm256_mul_epu32((__m256i)a, (__m256i)b);
 #elif defined(__SSE2__)
