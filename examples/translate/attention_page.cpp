@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "examples/console/utf8.h"
 #include "examples/translate/attention_view.h"
-#include "examples/translate/utf8.h"
 
 namespace heed::translate {
 namespace {

@@ -3,16 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <string_view>
 
 #include "core/error.h"
-#include "examples/translate/utf8.h"
+#include "examples/console/utf8.h"
 
 namespace heed::translate {
 namespace {
@@ -211,21 +209,6 @@ void check(const AttentionMap& map) {
             "attention: expected the weights of target token {} to sum to at most 1, got {}", t,
             sum);
   }
-}
-
-TerminalOptions terminal_options(bool is_terminal, int window) {
-  const auto variable = [](const char* name) {
-    const char* value = std::getenv(name);
-    return std::string_view(value ? value : "");
-  };
-  TerminalOptions options;
-  const std::string_view columns = variable("COLUMNS");
-  int width = 0;
-  std::from_chars(columns.data(), columns.data() + columns.size(), width);
-  if (width <= 0) width = window;
-  if (width > 0) options.width = width;
-  options.colour = is_terminal && variable("NO_COLOR").empty() && variable("TERM") != "dumb";
-  return options;
 }
 
 std::string attention_text(const AttentionMap& map, const TerminalOptions& options) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "examples/console/terminal.h"
+
 namespace heed::translate {
 
 /// The attention of one sentence pair. Row t is the step that predicts target token t, column s is
@@ -17,17 +19,6 @@ struct AttentionMap {
 /// Throws std::invalid_argument unless the sizes agree and every row sums to 1 (within 1e-3, or is
 /// all zero: a row with nothing to attend to). All functions below call it.
 void check(const AttentionMap& map);
-
-/// What a terminal can show.
-struct TerminalOptions {
-  int width = 80;       ///< columns
-  bool colour = false;  ///< 256 colours; without it the cells hold shade characters
-};
-
-/// From the environment: COLUMNS gives the width (without it `window`, the columns of a terminal,
-/// or 80), colour is on if `is_terminal`, NO_COLOR is unset or empty (no-color.org), and TERM is
-/// not "dumb".
-TerminalOptions terminal_options(bool is_terminal, int window = 0);
 
 /// A heat map in text, one row per target token. Weights stand in per cent in the cells as long as
 /// the width allows; a narrower terminal gets narrow cells with the source written downwards, and a

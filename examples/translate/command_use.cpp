@@ -3,10 +3,10 @@
 
 #include "core/error.h"
 #include "core/file_bytes.h"
+#include "examples/console/utf8.h"
 #include "examples/translate/commands.h"
 #include "examples/translate/console.h"
 #include "examples/translate/evaluation.h"
-#include "examples/translate/utf8.h"
 
 namespace heed::translate {
 namespace {

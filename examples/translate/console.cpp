@@ -1,18 +1,11 @@
 #include "examples/translate/console.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cmath>
 
 namespace heed::translate {
-
-TerminalOptions terminal_of(std::FILE* out) {
-  winsize window{};
-  ioctl(fileno(out), TIOCGWINSZ, &window);  // 0 columns where it is no terminal
-  return terminal_options(isatty(fileno(out)) == 1, window.ws_col);
-}
 
 Console::Console(bool json) : out_(json ? stderr : stdout), terminal_(isatty(fileno(out_)) == 1) {}
 

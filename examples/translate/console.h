@@ -12,9 +12,6 @@
 
 namespace heed::translate {
 
-/// The columns and colours of an output, a terminal or not.
-TerminalOptions terminal_of(std::FILE* out);
-
 class Console {
  public:
   explicit Console(bool json);

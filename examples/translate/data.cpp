@@ -10,8 +10,8 @@
 #include "core/error.h"
 #include "core/file_bytes.h"
 #include "core/rng.h"
+#include "examples/console/utf8.h"
 #include "examples/translate/corpus/dataset.h"
-#include "examples/translate/utf8.h"
 
 namespace heed::translate {
 namespace {

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "core/error.h"
-#include "examples/translate/utf8.h"
+#include "examples/console/utf8.h"
 
 namespace heed::translate {
 namespace {

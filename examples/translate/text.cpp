@@ -1,7 +1,7 @@
 #include "examples/translate/text.h"
 
 #include "core/error.h"
-#include "examples/translate/utf8.h"
+#include "examples/console/utf8.h"
 
 namespace heed::translate {
 namespace {

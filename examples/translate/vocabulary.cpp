@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "core/error.h"
+#include "examples/console/utf8.h"
 #include "examples/translate/text.h"
-#include "examples/translate/utf8.h"
 
 namespace heed::translate {
 namespace {

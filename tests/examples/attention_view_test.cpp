@@ -7,8 +7,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "examples/console/utf8.h"
 #include "examples/translate/text.h"
-#include "examples/translate/utf8.h"
 
 namespace heed::translate {
 namespace {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "examples/translate/utf8.h"
+#include "examples/console/utf8.h"
 
 namespace heed::translate {
 namespace {

@@ -2,9 +2,9 @@
 #include <cmath>
 #include <set>
 
+#include "examples/console/utf8.h"
 #include "examples/translate/data.h"
 #include "examples/translate/tasks.h"
-#include "examples/translate/utf8.h"
 #include "tests/examples/translate_program.h"
 
 namespace heed::translate {

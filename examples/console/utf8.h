@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace heed::translate {
+namespace heed {
 
 /// One decoded code point. Where the bytes are not UTF-8, `valid` is false, `value` is U+FFFD and
 /// `bytes` is 1, so that a loop over any bytes moves on and loses nothing.
@@ -58,4 +58,4 @@ std::string printable(std::string_view text);
 /// The longest beginning of `text` that fits in `columns`, with an ellipsis where it was cut.
 std::string fit_columns(std::string_view text, int columns);
 
-}  // namespace heed::translate
+}  // namespace heed

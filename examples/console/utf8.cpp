@@ -1,10 +1,10 @@
-#include "examples/translate/utf8.h"
+#include "examples/console/utf8.h"
 
 #include <fmt/format.h>
 
 #include "core/error.h"
 
-namespace heed::translate {
+namespace heed {
 namespace {
 
 constexpr char32_t kReplacement = 0xFFFD;
@@ -187,4 +187,4 @@ std::string printable(std::string_view text) {
   return out;
 }
 
-}  // namespace heed::translate
+}  // namespace heed

@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <iterator>
 
-#include "examples/translate/utf8.h"
+#include "examples/console/utf8.h"
 
-namespace heed::translate {
+namespace heed {
 namespace {
 
 struct Range {
@@ -143,4 +143,4 @@ std::string fit_columns(std::string_view text, int columns) {
   return std::string(text.substr(0, end)) + "…";
 }
 
-}  // namespace heed::translate
+}  // namespace heed
