@@ -29,7 +29,8 @@ struct AdditiveScore {
       T* dk = flow.wants(1) ? flow.dx(1).mutable_data<T>() : nullptr;
       T* dv = flow.wants(2) ? flow.dx(2).mutable_data<T>() : nullptr;
       const T *up = u->data<T>(), *vp = v->data<T>(), *dep = de.data<T>();
-      std::vector<T> r(static_cast<size_t>(a));
+      Tensor scratch = Tensor::empty({a}, de.dtype());
+      T* r = scratch.mutable_data<T>();
       for (int64_t b = 0; b < batch; ++b)
         for (int64_t t = 0; t < t_max; ++t)
           for (int64_t s = 0; s < s_max; ++s) {
@@ -37,10 +38,9 @@ struct AdditiveScore {
             const T g = dep[at];
             if (g == 0) continue;  // masked positions cost nothing
             const T* row = up + at * a;
-            for (int64_t j = 0; j < a; ++j)
-              r[static_cast<size_t>(j)] = g * vp[j] * (1 - row[j] * row[j]);
-            if (dq) vaxpy(a, T(1), r.data(), dq + (b * t_max + t) * a);
-            if (dk) vaxpy(a, T(1), r.data(), dk + (b * s_max + s) * a);
+            for (int64_t j = 0; j < a; ++j) r[j] = g * vp[j] * (1 - row[j] * row[j]);
+            if (dq) vaxpy(a, T(1), r, dq + (b * t_max + t) * a);
+            if (dk) vaxpy(a, T(1), r, dk + (b * s_max + s) * a);
             if (dv) vaxpy(a, g, row, dv);
           }
     });

@@ -1,5 +1,6 @@
 // Cross-entropy over the last axis, softmax included: one pass over the logits and no second copy
 // of them (backward recomputes the probabilities from the logits and one number per row).
+#include <algorithm>
 #include <cmath>
 
 #include "autograd/ops.h"
@@ -24,28 +25,30 @@ struct CrossEntropy {
   }
 
   void backward(GradFlow& flow) const {
+    if (!flow.wants(0)) return;
     const Tensor dy = dense(flow.dy()), z = dense(*logits);
-    Tensor& dz = flow.dx(0);
+    Tensor dz = Tensor::empty(z.shape(), z.dtype());
     const int64_t v = z.shape().back(), rows = targets->numel();
     dispatch(z.dtype(), "cross_entropy", [&]<class T>() {
-      T* to = dz.mutable_data<T>();
-      const T eps = static_cast<T>(options.label_smoothing);
-      std::vector<T> p(static_cast<size_t>(v));
+      const T eps = static_cast<T>(options.label_smoothing), share = eps / static_cast<T>(v);
       for (int64_t r = 0; r < rows; ++r) {
+        T* d = dz.mutable_data<T>() + r * v;
         const int64_t target = targets->data<int64_t>()[r];
-        if (target == options.ignore) continue;
+        if (target == options.ignore) {
+          std::fill_n(d, v, T(0));
+          continue;
+        }
         T g = dy.data<T>()[options.reduction == Reduction::per_token ? r : 0];
         if (options.reduction == Reduction::mean) g /= static_cast<T>(count);
         const T* row = z.data<T>() + r * v;
         const T base = normaliser->data<T>()[r];
-        for (int64_t j = 0; j < v; ++j) p[static_cast<size_t>(j)] = row[j] - base;
-        vexp(v, p.data(), p.data());
-        T* d = to + r * v;
-        const T share = eps / static_cast<T>(v);
-        for (int64_t j = 0; j < v; ++j) d[j] += (p[static_cast<size_t>(j)] - share) * g;
+        for (int64_t j = 0; j < v; ++j) d[j] = row[j] - base;
+        vexp(v, d, d);
+        for (int64_t j = 0; j < v; ++j) d[j] = (d[j] - share) * g;
         d[target] -= (1 - eps) * g;
       }
     });
+    flow.add(0, dz);
   }
 };
 
@@ -91,7 +94,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets_in,
   Tensor normaliser = Tensor::zeros({rows}, z.dtype());
   double total = 0;
   dispatch(z.dtype(), "cross_entropy", [&]<class T>() {
-    std::vector<T> p(static_cast<size_t>(v));
+    Tensor scratch = Tensor::empty({v}, z.dtype());
+    T* p = scratch.mutable_data<T>();
     const T eps = static_cast<T>(options.label_smoothing);
     T *out = losses.mutable_data<T>(), *base = normaliser.mutable_data<T>();
     for (int64_t r = 0; r < rows; ++r) {
@@ -99,7 +103,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets_in,
       if (target == options.ignore) continue;
       const T* row = z.data<T>() + r * v;
       T top;
-      const T sum = vexp_sum(v, row, p.data(), &top);
+      const T sum = vexp_sum(v, row, p, &top);
       base[r] = top + std::log(sum);
       out[r] = base[r] - (1 - eps) * row[target];
       if (eps > 0) out[r] -= eps * (vsum(v, row) / static_cast<T>(v));

@@ -1,5 +1,7 @@
 // Matrix products: plain, with the second or the first factor transposed, batched, and the affine
 // map of a layer. Transposes are flags of the product, so nothing is copied.
+#include <array>
+
 #include "autograd/ops.h"
 #include "core/blas.h"
 #include "core/kernels.h"
@@ -12,6 +14,7 @@ namespace {
 struct Batch {
   Tensor keep;
   int64_t rows, cols, step;
+  int64_t at = 0;  // elements from the first matrix to the one that it is the turn of
   explicit Batch(const Tensor& x) : keep(x) {
     const int r = x.rank() - 2;
     if (x.shape()[r] > 1 && x.stride(r) < x.shape()[r + 1]) keep = dense(x);
@@ -19,15 +22,18 @@ struct Batch {
     cols = x.shape()[r + 1];
     step = rows > 1 ? keep.stride(r) : cols;
   }
-  // Elements from the first matrix to matrix i; a plain matrix stands for every i.
-  int64_t offset(int64_t i) const {
-    int64_t at = 0;
+  // On to the next matrix; a plain matrix stands for all of them.
+  void advance() {
     for (int a = keep.rank() - 3; a >= 0; --a) {
-      at += i % keep.shape()[a] * keep.stride(a);
-      i /= keep.shape()[a];
+      at += keep.stride(a);
+      if (++index[static_cast<size_t>(a)] < keep.shape()[a]) return;
+      at -= keep.stride(a) * keep.shape()[a];
+      index[static_cast<size_t>(a)] = 0;
     }
-    return at;
   }
+
+ private:
+  std::array<int64_t, kMaxRank> index{};
 };
 
 Shape leading(const Shape& s) {
@@ -54,13 +60,13 @@ void product_into(Tensor& c, bool ta, const Tensor& a, bool tb, const Tensor& b,
               out, n);
       return;
     }
-    const Batch ma(a), mb(b), mc(c);
+    Batch ma(a), mb(b), mc(c);
     const int64_t k = ta ? ma.rows : ma.cols;
     const int64_t count = leading((a.rank() < b.rank() ? b : a).shape()).numel();
-    for (int64_t i = 0; i < count; ++i)
-      gemm<T>(ta, tb, mc.rows, mc.cols, k, T(1), ma.keep.data<T>() + ma.offset(i), ma.step,
-              mb.keep.data<T>() + mb.offset(i), mb.step, T(c.rank() == 2 && i > 0 ? 1 : beta),
-              out + mc.offset(i), mc.step);
+    for (int64_t i = 0; i < count; ++i, ma.advance(), mb.advance(), mc.advance())
+      gemm<T>(ta, tb, mc.rows, mc.cols, k, T(1), ma.keep.data<T>() + ma.at, ma.step,
+              mb.keep.data<T>() + mb.at, mb.step, T(c.rank() == 2 && i > 0 ? 1 : beta), out + mc.at,
+              mc.step);
   });
 }
 

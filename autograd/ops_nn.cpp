@@ -115,18 +115,17 @@ struct LayerNorm_ {
           for (int64_t j = 0; j < d; ++j) dgain[j] += dyp[r * d + j] * norm[r * d + j];
       }
       if (!flow.wants(0)) return;
-      T* dx = flow.dx(0).mutable_data<T>();
-      Tensor row = Tensor::empty({d}, dy.dtype());
-      T* g = row.mutable_data<T>();
+      Tensor dx = Tensor::empty(n->shape(), dy.dtype());
       for (int64_t r = 0; r < rows; ++r) {
         const T *nr = norm + r * d, *gr = dyp + r * d;
-        T* to = dx + r * d;
+        T* g = dx.mutable_data<T>() + r * d;
         for (int64_t j = 0; j < d; ++j) g[j] = w[j] * gr[j];
         const T mean_g = vsum(d, g) / static_cast<T>(d),
                 mean_gn = vdot(d, g, nr) / static_cast<T>(d);
         const T inv = inverse->data<T>()[r];
-        for (int64_t j = 0; j < d; ++j) to[j] += (g[j] - mean_g - nr[j] * mean_gn) * inv;
+        for (int64_t j = 0; j < d; ++j) g[j] = (g[j] - mean_g - nr[j] * mean_gn) * inv;
       }
+      flow.add(0, dx);
     });
   }
 };

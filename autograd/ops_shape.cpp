@@ -158,6 +158,32 @@ Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end) {
   return record(Slice{axis, begin, end}, part_of(x, axis, begin, end), x);
 }
 
+struct Split {
+  static constexpr OpInfo info{.name = "split",
+                               .inputs = {"x"},
+                               .forward = "y[p] = part p of an axis of x, parts of equal size",
+                               .backward = {"dx += the dy[p], one after the other"}};
+  int axis;
+  int parts;
+  void saved(SavedVisitor&) const {}
+  void backward(GradFlow& flow) const {
+    if (!flow.wants(0)) return;
+    const Shape& shape = flow.shape(0);
+    const int64_t size = shape[axis] / parts;
+    const bool first = !flow.has_dx(0);  // then the parts are copied, and not added to zeros
+    Tensor dx = first ? Tensor::empty(shape, flow.dy(0).dtype()) : flow.dx(0);
+    for (int p = 0; p < parts; ++p) {
+      Tensor part = part_of(dx, axis, p * size, (p + 1) * size);
+      if (first) {
+        copy_into(part, flow.dy(p));
+      } else if (flow.has_dy(p)) {
+        add_into(part, flow.dy(p));
+      }
+    }
+    if (first) flow.add(0, dx);
+  }
+};
+
 std::vector<Tensor> split(const Tensor& x, int axis, int64_t parts) {
   require_defined("split", "x", x);
   axis = wrap_axis("split", axis, x.rank());
@@ -166,8 +192,11 @@ std::vector<Tensor> split(const Tensor& x, int axis, int64_t parts) {
           "split: expected a number of parts that divides {}, axis {} of {}, got {}", size, axis,
           x.shape(), parts);
   std::vector<Tensor> all;
+  all.reserve(static_cast<size_t>(parts));
   for (int64_t p = 0; p < parts; ++p)
-    all.push_back(slice(x, axis, p * size / parts, (p + 1) * size / parts));
+    all.push_back(part_of(x, axis, p * size / parts, (p + 1) * size / parts));
+  const Tensor* const in[] = {&x};
+  record_all(Split{axis, static_cast<int>(parts)}, all, in);
   return all;
 }
 

@@ -41,20 +41,16 @@ struct Softmax {
   Saved y;  // [..., n]; 0 at masked positions, which is all that the mask means for backward
   void saved(SavedVisitor& see) const { see("y", y); }
   void backward(GradFlow& flow) const {
+    if (!flow.wants(0)) return;
     const Tensor dy = dense(flow.dy());
-    Tensor& dx = flow.dx(0);
+    Tensor dx = Tensor::empty(y->shape(), y->dtype());
     const int64_t n = y->shape().back(), rows = n == 0 ? 0 : y->numel() / n;
     dispatch(dy.dtype(), "softmax", [&]<class T>() {
       T* to = dx.mutable_data<T>();
-      for (int64_t r = 0; r < rows; ++r) {
-        const T *p = y->data<T>() + r * n, *g = dy.data<T>() + r * n;
-        T mean = 0;
-        for (int64_t j = 0; j < n; ++j)
-          if (p[j] != 0) mean += p[j] * g[j];
-        for (int64_t j = 0; j < n; ++j)  // a weight of 0 gets no gradient, whatever dy is
-          if (p[j] != 0) to[r * n + j] += p[j] * (g[j] - mean);
-      }
+      for (int64_t r = 0; r < rows; ++r)
+        vsoftmax_backward(n, y->data<T>() + r * n, dy.data<T>() + r * n, to + r * n);
     });
+    flow.add(0, dx);
   }
 };
 
@@ -67,19 +63,17 @@ Tensor softmax(const Tensor& x, const Mask& mask) {
     for (int64_t r = 0; r < in.count; ++r) {
       const T* from = in.x.data<T>() + r * in.n;
       T* to = out + r * in.n;
-      T top;
       const Mask::Row row = mask.row(x.shape(), r);
       if (!row.keep) {
-        const T factor = row.limit == 0 ? T(0) : 1 / vexp_sum(row.limit, from, to, &top);
-        for (int64_t j = 0; j < row.limit; ++j) to[j] *= factor;
+        if (row.limit > 0) vsoftmax(row.limit, from, to);
         std::fill(to + row.limit, to + in.n, T(0));
         continue;
       }
       packed.resize(static_cast<size_t>(in.n));
       const int64_t kept = gather(row, from, packed.data());
-      const T factor = kept == 0 ? T(0) : 1 / vexp_sum(kept, packed.data(), packed.data(), &top);
+      if (kept > 0) vsoftmax(kept, packed.data(), packed.data());
       for (int64_t j = 0, k = 0; j < in.n; ++j)
-        to[j] = row[j] ? packed[static_cast<size_t>(k++)] * factor : T(0);
+        to[j] = row[j] ? packed[static_cast<size_t>(k++)] : T(0);
     }
   });
   return record(Softmax{y}, y, x);

@@ -85,34 +85,32 @@ Tensor map(const Tensor& x, F f) {
   Tensor y = Tensor::empty(x.shape(), x.dtype());
   const T* in = x.data<T>();
   T* out = y.mutable_data<T>();
-  const RowLoop<2> loop(x.shape(), {&y.strides(), &x.strides()});
-  const int64_t n = loop.inner(), step = loop.inner_step(1);
-  loop.run([&](const auto& at) {
-    T* o = out + at[0];
-    const T* i = in + at[1];
+  const auto row = [&](T* o, const T* i, int64_t n, int64_t step) {
     if (step == 1) {
       for (int64_t j = 0; j < n; ++j) o[j] = f(i[j]);
     } else {
       for (int64_t j = 0; j < n; ++j) o[j] = f(i[j * step]);
     }
-  });
+  };
+  if (x.strides() == y.strides()) {
+    row(out, in, x.numel(), 1);
+    return y;
+  }
+  const RowLoop<2> loop(x.shape(), {&y.strides(), &x.strides()});
+  loop.run([&](const auto& at) { row(out + at[0], in + at[1], loop.inner(), loop.inner_step(1)); });
   return y;
 }
 
 namespace detail {
 // put(o[j], a[j], b[j]) over `y`'s shape; the four common pairs of inner steps have a loop each, so
-// that each is vectorised.
+// that each is vectorised. Dense tensors of one shape, the most common case, are one row, and that
+// is seen before anything about strides is worked out.
 template <class T, class Put>
 void zip_rows(Tensor& y, const Tensor& a, const Tensor& b, Put put) {
-  const Strides sa = broadcast_strides(a, y.shape()), sb = broadcast_strides(b, y.shape());
-  const RowLoop<3> loop(y.shape(), {&y.strides(), &sa, &sb});
   const T *pa = a.data<T>(), *pb = b.data<T>();
   T* out = y.mutable_data<T>();
-  const int64_t n = loop.inner();
-  const int64_t io = loop.inner_step(0), ia = loop.inner_step(1), ib = loop.inner_step(2);
-  loop.run([&](const auto& at) {
-    T* o = out + at[0];
-    const T *ra = pa + at[1], *rb = pb + at[2];
+  const auto row = [&](T* o, const T* ra, const T* rb, int64_t n, int64_t io, int64_t ia,
+                       int64_t ib) {
     if (io == 1 && ia == 1 && ib == 1) {
       for (int64_t j = 0; j < n; ++j) put(o[j], ra[j], rb[j]);
     } else if (io == 1 && ia == 1 && ib == 0) {
@@ -122,6 +120,16 @@ void zip_rows(Tensor& y, const Tensor& a, const Tensor& b, Put put) {
     } else {
       for (int64_t j = 0; j < n; ++j) put(o[j * io], ra[j * ia], rb[j * ib]);
     }
+  };
+  const Shape& shape = y.shape();
+  if (a.shape() == shape && b.shape() == shape && a.strides() == y.strides() &&
+      b.strides() == y.strides() && y.dense())
+    return row(out, pa, pb, shape.numel(), 1, 1, 1);
+  const Strides sa = broadcast_strides(a, shape), sb = broadcast_strides(b, shape);
+  const RowLoop<3> loop(shape, {&y.strides(), &sa, &sb});
+  loop.run([&](const auto& at) {
+    row(out + at[0], pa + at[1], pb + at[2], loop.inner(), loop.inner_step(0), loop.inner_step(1),
+        loop.inner_step(2));
   });
 }
 }  // namespace detail

@@ -44,6 +44,17 @@ double vexp_sum(int64_t n, const double* x, double* y, double* max) {
   for (int64_t i = 0; i < n; ++i) s += y[i] = std::exp(x[i] - m);
   return s;
 }
+void vsoftmax(int64_t n, const double* x, double* y) {
+  double max;
+  const double factor = 1 / vexp_sum(n, x, y, &max);
+  for (int64_t i = 0; i < n; ++i) y[i] *= factor;
+}
+void vsoftmax_backward(int64_t n, const double* y, const double* dy, double* dx) {
+  double mean = 0;
+  for (int64_t i = 0; i < n; ++i)
+    if (y[i] != 0) mean += y[i] * dy[i];
+  for (int64_t i = 0; i < n; ++i) dx[i] = y[i] != 0 ? y[i] * (dy[i] - mean) : 0;
+}
 double vsum(int64_t n, const double* x) {
   double s = 0;
   for (int64_t i = 0; i < n; ++i) s += x[i];

@@ -29,6 +29,12 @@ inline void vsigmoid(int64_t n, const float* x, float* y) {
 inline float vexp_sum(int64_t n, const float* x, float* y, float* max) {
   return vector_table().exp_sum(n, x, y, max);
 }
+inline void vsoftmax(int64_t n, const float* x, float* y) {
+  vector_table().softmax(n, x, y);
+}
+inline void vsoftmax_backward(int64_t n, const float* y, const float* dy, float* dx) {
+  vector_table().softmax_backward(n, y, dy, dx);
+}
 inline float vsum(int64_t n, const float* x) {
   return vector_table().sum(n, x);
 }
@@ -49,6 +55,8 @@ void vexp(int64_t n, const double* x, double* y);
 void vtanh(int64_t n, const double* x, double* y);
 void vsigmoid(int64_t n, const double* x, double* y);
 double vexp_sum(int64_t n, const double* x, double* y, double* max);
+void vsoftmax(int64_t n, const double* x, double* y);
+void vsoftmax_backward(int64_t n, const double* y, const double* dy, double* dx);
 double vsum(int64_t n, const double* x);
 double vdot(int64_t n, const double* x, const double* y);
 void vaxpy(int64_t n, double a, const double* x, double* y);

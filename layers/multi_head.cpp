@@ -41,7 +41,7 @@ MultiHeadOutput attend(const MultiHead& f, const Tensor& q, const HeadMemory& m,
   const int64_t b = q.shape()[0], t = q.shape()[1], n = q.shape()[2], d = q.shape()[3];
   const Mask kept = m.mask & mask;
   kept.check("multi_head", {b, n, t, m.keys.shape()[1]});
-  const Tensor scaled = scale(swapped(q), 1 / std::sqrt(static_cast<double>(d)));
+  const Tensor scaled = swapped(scale(q, 1 / std::sqrt(static_cast<double>(d))));
   const Tensor weights = softmax(matmul_nt(scaled, swapped(m.keys)), kept);  // [B, N, T, S]
   const Tensor used = Dropout{f.options.dropout}(weights, rng);
   const Tensor heads = swapped(matmul(used, swapped(m.values)));  // [B, T, N, d]

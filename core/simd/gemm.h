@@ -32,6 +32,22 @@ inline Vec load(const float* p) {
 inline void store(float* p, Vec v) {
   std::memcpy(p, &v, sizeof v);
 }
+// The first n elements, where n <= kLane (the others 0): compilers make masked moves of these.
+inline Vec load_first(int64_t n, const float* p) {
+  float v[kLane];
+  for (int64_t l = 0; l < kLane; ++l) {
+    float t = 0.0f;
+    if (l < n) t = p[l];
+    v[l] = t;
+  }
+  return load(v);
+}
+inline void store_first(int64_t n, float* p, Vec y) {
+  float v[kLane];
+  store(v, y);
+  for (int64_t l = 0; l < kLane; ++l)
+    if (l < n) p[l] = v[l];
+}
 
 struct Block {
   int64_t depth;
@@ -94,11 +110,7 @@ inline void transpose_tile(int64_t rows, int64_t cols, const float* from, int64_
   for (int i = 0; i < kLane; ++i) {
     v[i] = Vec{};
     if (i >= rows) continue;
-    if (cols == kLane) {
-      v[i] = load(from + i * ld_from);
-    } else {
-      std::memcpy(&v[i], from + i * ld_from, sizeof(float) * static_cast<size_t>(cols));
-    }
+    v[i] = cols == kLane ? load(from + i * ld_from) : load_first(cols, from + i * ld_from);
   }
   for (int width = 1; width < kLane; width *= 2) {
     for (int i = 0; i < kLane / 2; ++i)
@@ -112,9 +124,11 @@ inline void transpose_tile(int64_t rows, int64_t cols, const float* from, int64_
 inline void fill_panel(bool transposed, int64_t depth, int64_t cols, const float* b, int64_t ldb,
                        float* panel) {
   if (!transposed) {
+    const int64_t low = cols < kLane ? cols : kLane;
     for (int64_t l = 0; l < depth; ++l) {
-      std::memcpy(panel + l * kPanel, b + l * ldb, sizeof(float) * static_cast<size_t>(cols));
-      for (int64_t j = cols; j < kPanel; ++j) panel[l * kPanel + j] = 0.0f;
+      store(panel + l * kPanel, load_first(low, b + l * ldb));
+      if (cols > kLane)
+        store(panel + l * kPanel + kLane, load_first(cols - kLane, b + l * ldb + kLane));
     }
     return;
   }
@@ -140,9 +154,11 @@ void columns(const Block& s, int64_t m, int64_t cols) {
     (narrow ? block_of<1>(rows, all) : block_of<2>(rows, all))(at);
     if (whole) continue;
     for (int64_t r = 0; r < rows; ++r)
-      for (int64_t j = 0; j < cols; ++j) {
-        float& y = c[r * s.ldc + j];
-        y = edge[r * kPanel + j] + (s.beta == 0.0f ? 0.0f : s.beta * y);
+      for (int64_t j = 0; j < cols; j += kLane) {
+        const int64_t n = cols - j < kLane ? cols - j : kLane;
+        float* to = c + r * s.ldc + j;
+        const Vec y = load(edge + r * kPanel + j);
+        store_first(n, to, s.beta == 0.0f ? y : y + s.beta * load_first(n, to));
       }
   }
 }

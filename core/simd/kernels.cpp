@@ -18,6 +18,19 @@ namespace {
 
 constexpr int64_t kLanes = 16;
 
+// A block of which n < kLanes elements are there: compilers make masked moves of these.
+void load_part(int64_t n, const float* x, float rest, float* v) {
+  for (int64_t l = 0; l < kLanes; ++l) {
+    float t = rest;
+    if (l < n) t = x[l];
+    v[l] = t;
+  }
+}
+void store_part(int64_t n, const float* v, float* y) {
+  for (int64_t l = 0; l < kLanes; ++l)
+    if (l < n) y[l] = v[l];
+}
+
 // y = f(x). The rest of a row, all of it where a row is short, goes through a full block too.
 template <class F>
 void map_all(int64_t n, const float* x, float* y, F f) {
@@ -25,10 +38,10 @@ void map_all(int64_t n, const float* x, float* y, F f) {
   for (; i + kLanes <= n; i += kLanes)
     for (int64_t l = 0; l < kLanes; ++l) y[i + l] = f(x[i + l]);
   if (i == n) return;
-  float rest[kLanes] = {};
-  for (int64_t l = 0; i + l < n; ++l) rest[l] = x[i + l];
+  float rest[kLanes];
+  load_part(n - i, x + i, 0.0f, rest);
   for (float& v : rest) v = f(v);
-  for (int64_t l = 0; i + l < n; ++l) y[i + l] = rest[l];
+  store_part(n - i, rest, y + i);
 }
 
 void exp_all(int64_t n, const float* x, float* y) {
@@ -44,6 +57,20 @@ void sigmoid_all(int64_t n, const float* x, float* y) {
 // Reductions keep kLanes partial results, which vectorises without reordering a sum behind the
 // caller's back: the order is fixed and part of the result.
 
+// f over a block, halves against halves.
+template <int64_t N, class F>
+[[gnu::always_inline]] inline float fold(const float (&lane)[N], F f) {
+  if constexpr (N == 1)
+    return lane[0];
+  else {
+    float half[N / 2];
+    for (int64_t l = 0; l < N / 2; ++l) half[l] = f(lane[l], lane[l + N / 2]);
+    return fold(half, f);
+  }
+}
+constexpr auto kAdd = [](float a, float b) { return a + b; };
+constexpr auto kGreater = [](float a, float b) { return b > a ? b : a; };
+
 template <class F>
 float reduce_sum(int64_t n, F term) {
   float lane[kLanes] = {};
@@ -52,9 +79,7 @@ float reduce_sum(int64_t n, F term) {
     for (int64_t l = 0; l < kLanes; ++l) lane[l] += term(i + l);
   float rest = 0;
   for (; i < n; ++i) rest += term(i);
-  for (int64_t width = kLanes / 2; width > 0; width /= 2)
-    for (int64_t l = 0; l < width; ++l) lane[l] += lane[l + width];
-  return lane[0] + rest;
+  return fold(lane, kAdd) + rest;
 }
 
 float sum_all(int64_t n, const float* x) {
@@ -65,15 +90,14 @@ float dot_all(int64_t n, const float* x, const float* y) {
 }
 
 float max_all(int64_t n, const float* x) {
-  float lane[kLanes];
+  float lane[kLanes], part[kLanes];
   for (float& l : lane) l = -INFINITY;
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes)
-    for (int64_t l = 0; l < kLanes; ++l) lane[l] = x[i + l] > lane[l] ? x[i + l] : lane[l];
-  float m = -INFINITY;
-  for (; i < n; ++i) m = x[i] > m ? x[i] : m;
-  for (const float l : lane) m = l > m ? l : m;
-  return m;
+    for (int64_t l = 0; l < kLanes; ++l) lane[l] = kGreater(lane[l], x[i + l]);
+  load_part(n - i, x + i, -INFINITY, part);
+  for (int64_t l = 0; l < kLanes; ++l) lane[l] = kGreater(lane[l], part[l]);
+  return fold(lane, kGreater);
 }
 
 float exp_sum_all(int64_t n, const float* x, float* y, float* max) {
@@ -81,6 +105,47 @@ float exp_sum_all(int64_t n, const float* x, float* y, float* max) {
   *max = m;
   map_all(n, x, y, [m](float v) { return exp_of(v - m); });
   return sum_all(n, y);
+}
+
+// A row of at most kLanes stays in registers from end to end.
+void softmax_all(int64_t n, const float* x, float* y) {
+  if (n > kLanes) {
+    float m;
+    const float factor = 1.0f / exp_sum_all(n, x, y, &m);
+    for (int64_t i = 0; i < n; ++i) y[i] *= factor;
+    return;
+  }
+  float e[kLanes], lane[kLanes];
+  load_part(n, x, -INFINITY, e);
+  for (int64_t l = 0; l < kLanes; ++l) lane[l] = e[l];
+  const float m = fold(lane, kGreater);
+  for (int64_t l = 0; l < kLanes; ++l) lane[l] = e[l] = exp_of(e[l] - m);
+  const float factor = 1.0f / fold(lane, kAdd);
+  for (float& v : e) v *= factor;
+  store_part(n, e, y);
+}
+
+void softmax_backward_all(int64_t n, const float* y, const float* dy, float* dx) {
+  if (n > kLanes) {
+    // dy is read wherever y is: g++ 12 makes wrong AVX2 code of a load that depends on y.
+    const float mean = reduce_sum(n, [=](int64_t i) {
+      const float term = y[i] * dy[i];
+      return y[i] != 0.0f ? term : 0.0f;
+    });
+    for (int64_t i = 0; i < n; ++i) {
+      const float d = y[i] * (dy[i] - mean);
+      dx[i] = y[i] != 0.0f ? d : 0.0f;
+    }
+    return;
+  }
+  float p[kLanes], d[kLanes], lane[kLanes];
+  load_part(n, y, 0.0f, p);
+  load_part(n, dy, 0.0f, d);
+  for (int64_t l = 0; l < kLanes; ++l) d[l] = p[l] != 0.0f ? d[l] : 0.0f;
+  for (int64_t l = 0; l < kLanes; ++l) lane[l] = p[l] * d[l];
+  const float mean = fold(lane, kAdd);
+  for (int64_t l = 0; l < kLanes; ++l) d[l] = p[l] != 0.0f ? p[l] * (d[l] - mean) : 0.0f;
+  store_part(n, d, dx);
 }
 
 void axpy_all(int64_t n, float a, const float* x, float* y) {
@@ -100,17 +165,8 @@ void adam_all(int64_t n, float* w, float* m, float* v, const float* g, const Ada
 }  // namespace
 
 extern const Table HEED_SIMD;
-const Table HEED_SIMD{HEED_TEXT(HEED_SIMD),
-                      kLane,
-                      exp_all,
-                      tanh_all,
-                      sigmoid_all,
-                      exp_sum_all,
-                      sum_all,
-                      dot_all,
-                      axpy_all,
-                      gemm_all,
-                      adam_all,
-                      philox_all};
+const Table HEED_SIMD{
+    HEED_TEXT(HEED_SIMD), kLane,   exp_all, tanh_all, sigmoid_all, exp_sum_all, softmax_all,
+    softmax_backward_all, sum_all, dot_all, axpy_all, gemm_all,    adam_all,    philox_all};
 
 }  // namespace heed::simd

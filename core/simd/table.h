@@ -24,6 +24,10 @@ struct Table {
   void (*sigmoid)(int64_t n, const float* x, float* y);
   /// y = e^(x - max) and returns the sum; *max is set. y may be x.
   float (*exp_sum)(int64_t n, const float* x, float* y, float* max);
+  /// y = e^(x - max) / sum of the same, n >= 1. y may be x.
+  void (*softmax)(int64_t n, const float* x, float* y);
+  /// dx = y (dy - sum(y dy)); 0 where y = 0, whatever dy is there.
+  void (*softmax_backward)(int64_t n, const float* y, const float* dy, float* dx);
   float (*sum)(int64_t n, const float* x);
   float (*dot)(int64_t n, const float* x, const float* y);
   /// y += a x

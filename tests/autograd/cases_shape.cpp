@@ -72,10 +72,32 @@ void slice_cases(std::vector<Case>& all) {
       {"slice", "parts that overlap", {{"x", numbers.normal({4, 3})}}, [](const Tensors& in) {
          return Tensors{slice(in[0], 0, 0, 3), slice(in[0], 0, 1, 4)};
        }});
+}
+
+void split_cases(std::vector<Case>& all) {
+  Numbers numbers(36);
+  const auto row = [&](const Shape& s, int axis, int64_t parts) {
+    all.push_back({"split",
+                   fmt::format("{} axis {}, {} parts", to_text(s), axis, parts),
+                   {{"x", numbers.normal(s)}},
+                   [=](const Tensors& in) { return split(in[0], axis, parts); }});
+  };
+  row({6}, 0, 3);
+  row({2, 3, 4}, 1, 3);
+  row({2, 3, 4}, -1, 2);
+  row({2, 3}, 0, 1);
+  row({0, 4}, 1, 2);
   all.push_back(
-      {"slice", "split, one part not used", {{"x", numbers.normal({2, 6})}}, [](const Tensors& in) {
+      {"split", "one part not used", {{"x", numbers.normal({2, 6})}}, [](const Tensors& in) {
          const Tensors parts = split(in[0], 1, 3);
          return Tensors{parts[2], parts[0]};
+       }});
+  // x is used again before (and so reached by a gradient after) its parts, and the other way round.
+  all.push_back(
+      {"split", "x used beside it", {{"x", numbers.normal({2, 6})}}, [](const Tensors& in) {
+         const Tensor before = square(in[0]);
+         const Tensors parts = split(in[0], 1, 2);
+         return Tensors{before, parts[1], exp(in[0])};
        }});
 }
 
@@ -133,6 +155,7 @@ void add_shape_cases(std::vector<Case>& all) {
   permute_cases(all);
   reshape_cases(all);
   slice_cases(all);
+  split_cases(all);
   select_cases(all);
   concat_cases(all);
 }

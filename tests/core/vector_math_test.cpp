@@ -185,6 +185,44 @@ TEST(VectorMath, ANaNInTheSumIsNotLost) {
   }
 }
 
+TEST(VectorMath, SoftmaxAndItsGradientAgreeWithDoubleAtEveryLength) {
+  Rng rng(10);
+  for (int64_t n = 1; n <= 70; ++n) {
+    const auto size = static_cast<size_t>(n);
+    std::vector<float> x(size), dy(size), y(size + 1, 7), dx(size + 1, 7);
+    std::vector<double> xd(size), dyd(size), yd(size), dxd(size, 5);
+    for (size_t i = 0; i < size; ++i) {
+      xd[i] = static_cast<double>(x[i] = static_cast<float>(3 * rng.normal()));
+      dyd[i] = static_cast<double>(dy[i] = static_cast<float>(rng.normal()));
+    }
+    vsoftmax(n, x.data(), y.data());
+    vsoftmax(n, xd.data(), yd.data());
+    double total = 0;
+    for (size_t i = 0; i < size; ++i) total += std::exp(xd[i]);
+    for (size_t i = 0; i < size; ++i) {
+      EXPECT_NEAR(yd[i], std::exp(xd[i]) / total, 1e-15) << n;
+      EXPECT_NEAR(static_cast<double>(y[i]), yd[i], 1e-6) << n;
+    }
+    EXPECT_EQ(y[size], 7) << "wrote behind a row of " << n;
+    const size_t zero = size / 2;  // takes no part, whatever its dy is
+    y[zero] = 0, yd[zero] = 0;
+    dy[zero] = kNan, dyd[zero] = std::nan("");
+    vsoftmax_backward(n, y.data(), dy.data(), dx.data());
+    vsoftmax_backward(n, yd.data(), dyd.data(), dxd.data());
+    double mean = 0;
+    for (size_t i = 0; i < size; ++i) mean += i == zero ? 0 : yd[i] * dyd[i];
+    for (size_t i = 0; i < size; ++i) {
+      const double want = i == zero ? 0 : yd[i] * (dyd[i] - mean);
+      EXPECT_NEAR(dxd[i], want, 1e-14) << n;
+      EXPECT_NEAR(static_cast<double>(dx[i]), want, 1e-5) << n;
+    }
+    EXPECT_EQ(dx[size], 7) << "wrote behind a row of " << n;
+    x[zero] = kNan;
+    vsoftmax(n, x.data(), x.data());
+    EXPECT_TRUE(std::isnan(x[0])) << n;
+  }
+}
+
 TEST(VectorMath, DoublePrecisionSigmoidIsFiniteAndExactAtTheEnds) {
   for (const double x : {-1e4, -750.0, -40.0, -1.0, -0.0, 0.0, 1.0, 40.0, 1e4}) {
     const auto exact = static_cast<double>(exact_sigmoid(static_cast<long double>(x)));
