@@ -1,9 +1,7 @@
 // Operations of network layers that are no arithmetic of their own: lookup, dropout, normalisation.
 #include <array>
-#include <bit>
 #include <cmath>
 #include <cstring>
-#include <type_traits>
 
 #include "autograd/detail/elementwise.h"
 #include "autograd/ops.h"
@@ -66,8 +64,6 @@ Tensor dropout(const Tensor& x, double p, uint64_t key) {
   const Tensor in = dense(x);
   Tensor m = Tensor::empty(x.shape(), x.dtype()), y = Tensor::empty(x.shape(), x.dtype());
   dispatch(x.dtype(), "dropout", [&]<class T>() {
-    using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
-    const T kept = static_cast<T>(1 / (1 - p));
     const auto limit = static_cast<uint32_t>(std::min(std::ceil(p * 0x1p32), 0x1p32 - 1));
     const T* from = in.data<T>();
     T *factor = m.mutable_data<T>(), *out = y.mutable_data<T>();
@@ -76,14 +72,8 @@ Tensor dropout(const Tensor& x, double p, uint64_t key) {
     for (int64_t start = 0; start < in.numel(); start += kChunk) {
       const int64_t n = std::min(kChunk, in.numel() - start);
       vector_table().philox(key, static_cast<uint64_t>(start / 4), (n + 3) / 4, words.data());
-      for (int64_t i = 0; i < n; ++i) {
-        // All bits or none: a branch would be mispredicted, and keep the loop from being
-        // vectorised.
-        const Bits all = Bits(0) - static_cast<Bits>(words[static_cast<size_t>(i)] >= limit);
-        const T f = std::bit_cast<T>(std::bit_cast<Bits>(kept) & all);
-        factor[start + i] = f;
-        out[start + i] = from[start + i] * f;
-      }
+      vdropout(n, words.data(), limit, static_cast<T>(1 / (1 - p)), from + start, factor + start,
+               out + start);
     }
   });
   return record(Dropout_{m}, y, x);
@@ -111,20 +101,13 @@ struct LayerNorm_ {
       const T *norm = n->data<T>(), *dyp = dy.data<T>(), *w = gain->data<T>();
       if (flow.wants(1)) {
         T* dgain = flow.dx(1).mutable_data<T>();
-        for (int64_t r = 0; r < rows; ++r)
-          for (int64_t j = 0; j < d; ++j) dgain[j] += dyp[r * d + j] * norm[r * d + j];
+        for (int64_t r = 0; r < rows; ++r) vmultiply_add(d, dyp + r * d, norm + r * d, dgain);
       }
       if (!flow.wants(0)) return;
       Tensor dx = Tensor::empty(n->shape(), dy.dtype());
-      for (int64_t r = 0; r < rows; ++r) {
-        const T *nr = norm + r * d, *gr = dyp + r * d;
-        T* g = dx.mutable_data<T>() + r * d;
-        for (int64_t j = 0; j < d; ++j) g[j] = w[j] * gr[j];
-        const T mean_g = vsum(d, g) / static_cast<T>(d),
-                mean_gn = vdot(d, g, nr) / static_cast<T>(d);
-        const T inv = inverse->data<T>()[r];
-        for (int64_t j = 0; j < d; ++j) g[j] = (g[j] - mean_g - nr[j] * mean_gn) * inv;
-      }
+      T* to = dx.mutable_data<T>();
+      for (int64_t r = 0; r < rows; ++r)
+        vlayer_norm_backward(d, norm + r * d, inverse->data<T>()[r], w, dyp + r * d, to + r * d);
       flow.add(0, dx);
     });
   }
@@ -145,16 +128,9 @@ Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, doubl
   dispatch(x.dtype(), "layer_norm", [&]<class T>() {
     T *np = n.mutable_data<T>(), *yp = y.mutable_data<T>(), *ip = inverse.mutable_data<T>();
     const T *gp = w.data<T>(), *bp = b.data<T>();
-    for (int64_t r = 0; r < rows; ++r) {
-      const T* row = in.data<T>() + r * d;
-      T *nr = np + r * d, *yr = yp + r * d;
-      const T mean = vsum(d, row) / static_cast<T>(d);
-      for (int64_t j = 0; j < d; ++j) nr[j] = row[j] - mean;
-      const T var = vdot(d, nr, nr) / static_cast<T>(d);
-      const T inv = ip[r] = 1 / std::sqrt(var + static_cast<T>(eps));
-      for (int64_t j = 0; j < d; ++j) nr[j] *= inv;
-      for (int64_t j = 0; j < d; ++j) yr[j] = nr[j] * gp[j] + bp[j];
-    }
+    for (int64_t r = 0; r < rows; ++r)
+      ip[r] =
+          vlayer_norm(d, in.data<T>() + r * d, gp, bp, static_cast<T>(eps), np + r * d, yp + r * d);
   });
   return record(LayerNorm_{n, inverse, w}, y, x, gain, bias);
 }

@@ -68,15 +68,15 @@ int blas_lanes() {
   return lanes;
 }
 
-// heed's own product of matrices (core/simd/gemm.h) reads them in place. It is the faster one for
-// few rows, which BLAS spends more on copying than on multiplying, and for whatever fits the caches
-// where BLAS's kernels are narrower than this CPU.
-bool few_rows(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
+// heed's own product of matrices (core/simd/gemm.h) reads them in place, where BLAS copies both
+// before it multiplies. It is the faster one for few rows, for a first factor that stays in the
+// second cache, and for whatever fits the caches where BLAS's kernels are narrower than this CPU.
+bool in_place(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
               int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
-  constexpr int64_t kLeast = 3, kFew = 96, kFits = int64_t{1} << 20;
+  constexpr int64_t kLeast = 3, kFew = 96, kStays = int64_t{1} << 17, kFits = int64_t{1} << 20;
   const int own = vector_table().lanes, other = blas_lanes();
   if (other == 0 || own < other || (tb && m < kLeast)) return false;
-  const bool worth = own > other ? m * k <= kFits : !ta && m <= kFew;
+  const bool worth = m * k <= (own > other ? kFits : kStays) || (own == other && !ta && m <= kFew);
   if (worth) vector_table().gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   return worth;
 }
@@ -94,7 +94,7 @@ void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, T
   if (thin(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
   prepare();
   if constexpr (std::is_same_v<T, float>)
-    if (few_rows(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
+    if (in_place(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
   const auto ta = transpose_a ? CblasTrans : CblasNoTrans;
   const auto tb = transpose_b ? CblasTrans : CblasNoTrans;
   const auto i32 = [](int64_t v) { return static_cast<int>(v); };

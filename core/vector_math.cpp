@@ -55,6 +55,31 @@ void vsoftmax_backward(int64_t n, const double* y, const double* dy, double* dx)
     if (y[i] != 0) mean += y[i] * dy[i];
   for (int64_t i = 0; i < n; ++i) dx[i] = y[i] != 0 ? y[i] * (dy[i] - mean) : 0;
 }
+double vlayer_norm(int64_t n, const double* x, const double* gain, const double* bias, double eps,
+                   double* norm, double* y) {
+  const auto size = static_cast<double>(n);
+  const double mean = vsum(n, x) / size;
+  for (int64_t i = 0; i < n; ++i) norm[i] = x[i] - mean;
+  const double inverse = 1 / std::sqrt(vdot(n, norm, norm) / size + eps);
+  for (int64_t i = 0; i < n; ++i) norm[i] *= inverse;
+  for (int64_t i = 0; i < n; ++i) y[i] = norm[i] * gain[i] + bias[i];
+  return inverse;
+}
+void vlayer_norm_backward(int64_t n, const double* norm, double inverse, const double* gain,
+                          const double* dy, double* dx) {
+  const auto size = static_cast<double>(n);
+  for (int64_t i = 0; i < n; ++i) dx[i] = gain[i] * dy[i];
+  const double mean = vsum(n, dx) / size, along = vdot(n, dx, norm) / size;
+  for (int64_t i = 0; i < n; ++i) dx[i] = (dx[i] - mean - norm[i] * along) * inverse;
+}
+void vdropout(int64_t n, const uint32_t* words, uint32_t limit, double kept, const double* x,
+              double* m, double* y) {
+  for (int64_t i = 0; i < n; ++i) m[i] = words[i] >= limit ? kept : 0;
+  for (int64_t i = 0; i < n; ++i) y[i] = x[i] * m[i];
+}
+void vmultiply_add(int64_t n, const double* x, const double* y, double* to) {
+  for (int64_t i = 0; i < n; ++i) to[i] += x[i] * y[i];
+}
 double vsum(int64_t n, const double* x) {
   double s = 0;
   for (int64_t i = 0; i < n; ++i) s += x[i];

@@ -35,6 +35,21 @@ inline void vsoftmax(int64_t n, const float* x, float* y) {
 inline void vsoftmax_backward(int64_t n, const float* y, const float* dy, float* dx) {
   vector_table().softmax_backward(n, y, dy, dx);
 }
+inline float vlayer_norm(int64_t n, const float* x, const float* gain, const float* bias, float eps,
+                         float* norm, float* y) {
+  return vector_table().layer_norm(n, x, gain, bias, eps, norm, y);
+}
+inline void vlayer_norm_backward(int64_t n, const float* norm, float inverse, const float* gain,
+                                 const float* dy, float* dx) {
+  vector_table().layer_norm_backward(n, norm, inverse, gain, dy, dx);
+}
+inline void vdropout(int64_t n, const uint32_t* words, uint32_t limit, float kept, const float* x,
+                     float* m, float* y) {
+  vector_table().dropout(n, words, limit, kept, x, m, y);
+}
+inline void vmultiply_add(int64_t n, const float* x, const float* y, float* to) {
+  vector_table().multiply_add(n, x, y, to);
+}
 inline float vsum(int64_t n, const float* x) {
   return vector_table().sum(n, x);
 }
@@ -57,6 +72,13 @@ void vsigmoid(int64_t n, const double* x, double* y);
 double vexp_sum(int64_t n, const double* x, double* y, double* max);
 void vsoftmax(int64_t n, const double* x, double* y);
 void vsoftmax_backward(int64_t n, const double* y, const double* dy, double* dx);
+double vlayer_norm(int64_t n, const double* x, const double* gain, const double* bias, double eps,
+                   double* norm, double* y);
+void vlayer_norm_backward(int64_t n, const double* norm, double inverse, const double* gain,
+                          const double* dy, double* dx);
+void vdropout(int64_t n, const uint32_t* words, uint32_t limit, double kept, const double* x,
+              double* m, double* y);
+void vmultiply_add(int64_t n, const double* x, const double* y, double* to);
 double vsum(int64_t n, const double* x);
 double vdot(int64_t n, const double* x, const double* y);
 void vaxpy(int64_t n, double a, const double* x, double* y);

@@ -1,5 +1,6 @@
 // Compiled once per instruction set with -DHEED_SIMD=<name>; defines heed::simd::<name>. Plain
 // loops: the flags of this file, and of this file only, decide how wide they run.
+#include <bit>
 #include <cmath>
 
 #include "core/simd/gemm.h"
@@ -148,6 +149,42 @@ void softmax_backward_all(int64_t n, const float* y, const float* dy, float* dx)
   store_part(n, d, dx);
 }
 
+float layer_norm_all(int64_t n, const float* x, const float* gain, const float* bias, float eps,
+                     float* norm, float* y) {
+  const auto size = static_cast<float>(n);
+  const float mean = sum_all(n, x) / size;
+  for (int64_t i = 0; i < n; ++i) norm[i] = x[i] - mean;
+  const float inverse = 1.0f / std::sqrt(dot_all(n, norm, norm) / size + eps);
+  for (int64_t i = 0; i < n; ++i) {
+    norm[i] *= inverse;
+    y[i] = norm[i] * gain[i] + bias[i];
+  }
+  return inverse;
+}
+
+void layer_norm_backward_all(int64_t n, const float* norm, float inverse, const float* gain,
+                             const float* dy, float* dx) {
+  const auto size = static_cast<float>(n);
+  for (int64_t i = 0; i < n; ++i) dx[i] = gain[i] * dy[i];
+  const float mean = sum_all(n, dx) / size, along = dot_all(n, dx, norm) / size;
+  for (int64_t i = 0; i < n; ++i) dx[i] = (dx[i] - mean - norm[i] * along) * inverse;
+}
+
+void dropout_all(int64_t n, const uint32_t* words, uint32_t limit, float kept, const float* x,
+                 float* m, float* y) {
+  const auto bits = std::bit_cast<uint32_t>(kept);
+  for (int64_t i = 0; i < n; ++i) {
+    // All bits or none: a branch would be mispredicted half of the time.
+    const uint32_t all = 0u - static_cast<uint32_t>(words[i] >= limit);
+    m[i] = std::bit_cast<float>(bits & all);
+    y[i] = x[i] * m[i];
+  }
+}
+
+void multiply_add_all(int64_t n, const float* x, const float* y, float* to) {
+  for (int64_t i = 0; i < n; ++i) to[i] += x[i] * y[i];
+}
+
 void axpy_all(int64_t n, float a, const float* x, float* y) {
   for (int64_t i = 0; i < n; ++i) y[i] += a * x[i];
 }
@@ -165,8 +202,23 @@ void adam_all(int64_t n, float* w, float* m, float* v, const float* g, const Ada
 }  // namespace
 
 extern const Table HEED_SIMD;
-const Table HEED_SIMD{
-    HEED_TEXT(HEED_SIMD), kLane,   exp_all, tanh_all, sigmoid_all, exp_sum_all, softmax_all,
-    softmax_backward_all, sum_all, dot_all, axpy_all, gemm_all,    adam_all,    philox_all};
+const Table HEED_SIMD{HEED_TEXT(HEED_SIMD),
+                      kLane,
+                      exp_all,
+                      tanh_all,
+                      sigmoid_all,
+                      exp_sum_all,
+                      softmax_all,
+                      softmax_backward_all,
+                      sum_all,
+                      dot_all,
+                      layer_norm_all,
+                      layer_norm_backward_all,
+                      dropout_all,
+                      multiply_add_all,
+                      axpy_all,
+                      gemm_all,
+                      adam_all,
+                      philox_all};
 
 }  // namespace heed::simd

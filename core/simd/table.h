@@ -30,6 +30,18 @@ struct Table {
   void (*softmax_backward)(int64_t n, const float* y, const float* dy, float* dx);
   float (*sum)(int64_t n, const float* x);
   float (*dot)(int64_t n, const float* x, const float* y);
+  /// norm = (x - mean x) / sqrt(var x + eps), y = gain norm + bias; returns 1 / sqrt(...). The rows
+  /// do not overlap.
+  float (*layer_norm)(int64_t n, const float* x, const float* gain, const float* bias, float eps,
+                      float* norm, float* y);
+  /// dx = (g - mean g - norm mean(g norm)) * inverse, g = gain dy.
+  void (*layer_norm_backward)(int64_t n, const float* norm, float inverse, const float* gain,
+                              const float* dy, float* dx);
+  /// m = kept where words >= limit, else 0; y = m x.
+  void (*dropout)(int64_t n, const uint32_t* words, uint32_t limit, float kept, const float* x,
+                  float* m, float* y);
+  /// to += x y, element by element.
+  void (*multiply_add)(int64_t n, const float* x, const float* y, float* to);
   /// y += a x
   void (*axpy)(int64_t n, float a, const float* x, float* y);
   /// c [m, n] = alpha * op(a) op(b) + beta * c as in core/blas.h, for factors that fit the caches.

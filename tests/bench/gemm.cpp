@@ -14,18 +14,24 @@ struct Shape {
 };
 
 const std::vector<Shape>& shapes() {
-  static const std::vector<Shape> all{{"square", {false, false, 64, 64, 64, 1}},
-                                      {"square", {false, false, 256, 256, 256, 1}},
-                                      {"square", {false, false, 1024, 1024, 1024, 1}},
-                                      {"toy state", {false, true, 32, 384, 128, 1}},
-                                      {"toy state, backward", {false, false, 32, 128, 384, 1}},
-                                      {"toy weight gradient", {true, false, 384, 128, 352, 1}},
-                                      {"small state", {false, true, 128, 1536, 512, 1}},
-                                      {"small state, backward", {false, false, 128, 512, 1536, 1}},
-                                      {"small weight gradient", {true, false, 1536, 512, 1792, 1}},
-                                      {"small logits, 32 rows", {false, true, 448, 5893, 512, 1}},
-                                      {"scores of a head", {false, true, 14, 14, 32, 1}},
-                                      {"context of a head", {false, false, 14, 32, 14, 1}}};
+  static const std::vector<Shape> all{
+      {"square", {false, false, 64, 64, 64, 1}},
+      {"square", {false, false, 256, 256, 256, 1}},
+      {"square", {false, false, 1024, 1024, 1024, 1}},
+      {"toy state", {false, true, 32, 384, 128, 1}},
+      {"toy state, backward", {false, false, 32, 128, 384, 1}},
+      {"toy weight gradient", {true, false, 384, 128, 352, 1}},
+      {"small state", {false, true, 128, 1536, 512, 1}},
+      {"small state, backward", {false, false, 128, 512, 1536, 1}},
+      {"small weight gradient", {true, false, 1536, 512, 1792, 1}},
+      {"small logits, 32 rows", {false, true, 448, 5893, 512, 1}},
+      {"toy projection", {false, true, 352, 192, 64, 1}},
+      {"toy projection, out", {false, true, 352, 64, 64, 1}},
+      {"toy projection, backward", {false, false, 352, 64, 192, 1}},
+      {"toy projection, weights", {true, false, 192, 64, 352, 1}},
+      {"scores of a head", {false, true, 14, 14, 32, 1}},
+      {"context of a head", {false, false, 14, 32, 14, 1}},
+      {"context of a head, backward", {true, false, 14, 32, 14, 1}}};
   return all;
 }
 
