@@ -23,10 +23,10 @@ struct Command {
   CheckOptions check;
 };
 
-void add_file(CLI::App& sub, Command& c) {
-  sub.add_option("file", c.file, "The trace")->required();
+void add_file(CommandLine& sub, Command& c) {
+  sub.add_option("file", c.file, "The trace").required();
 }
-void add_json(CLI::App& sub, Command& c) {
+void add_json(CommandLine& sub, Command& c) {
   sub.add_flag("--json", c.json, "One line of JSON for a program");
 }
 
@@ -127,45 +127,46 @@ int check_trace(const Command& c) {
 
 }  // namespace
 
-Run add_trace(CLI::App& app) {
+Run add_trace(CommandLine& program) {
   const auto c = std::make_shared<Command>();
-  CLI::App& sub = *app.add_subcommand("trace", "Records a forward and a backward pass");
-  sub.add_option("--case", c->file, "A mechanism on given numbers: a JSON file")->required();
+  CommandLine sub = program.add_command("trace", "Records a forward and a backward pass");
+  sub.add_option("--case", c->file, "A mechanism on given numbers: a JSON file").required();
   sub.add_option("--decompose", c->decompose,
                  "Fused ops to run as small ones: softmax, additive_score, unit")
-      ->delimiter(',');
-  sub.add_option("-o,--output", c->output, "The trace to write")->required();
+      .delimiter(',');
+  sub.add_option("-o,--output", c->output, "The trace to write").required();
   add_json(sub, *c);
   return [c] { return trace(*c); };
 }
 
-Run add_validate(CLI::App& app) {
+Run add_validate(CommandLine& program) {
   const auto c = std::make_shared<Command>();
-  CLI::App& sub = *app.add_subcommand("validate", "Checks a trace: schema, order, sums to the bit");
+  CommandLine sub =
+      program.add_command("validate", "Checks a trace: schema, order, sums to the bit");
   add_file(sub, *c);
   add_json(sub, *c);
   return [c] { return validate(*c); };
 }
 
-Run add_export(CLI::App& app) {
+Run add_export(CommandLine& program) {
   const auto c = std::make_shared<Command>();
-  CLI::App& sub = *app.add_subcommand("export", "Prints a tensor and its gradient");
+  CommandLine sub = program.add_command("export", "Prints a tensor and its gradient");
   add_file(sub, *c);
-  sub.add_option("--node", c->node, "The tensor: its name, or #12")->required();
-  sub.add_option("--as", c->format, "json")->check(CLI::IsMember({"json"}));
+  sub.add_option("--node", c->node, "The tensor: its name, or #12").required();
+  sub.add_option("--as", c->format, "json").one_of({"json"});
   add_json(sub, *c);
   return [c] { return export_node(*c); };
 }
 
-Run add_check(CLI::App& app) {
+Run add_check(CommandLine& program) {
   const auto c = std::make_shared<Command>();
-  CLI::App& sub = *app.add_subcommand("check", "Measures every gradient by differences");
+  CommandLine sub = program.add_command("check", "Measures every gradient by differences");
   add_file(sub, *c);
-  auto* full = sub.add_flag("--full", c->full, "Every number (the default)");
+  const Option full = sub.add_flag("--full", c->full, "Every number (the default)");
   sub.add_flag("--directional", c->check.directional, "One random direction per tensor")
-      ->excludes(full);
+      .excludes(full);
   sub.add_option("--tol", c->check.tolerance, "Relative tolerance (1e-6; 1e-4 for f32)")
-      ->check(CLI::PositiveNumber);
+      .between(1e-300, 1e300);
   add_json(sub, *c);
   return [c] { return check_trace(*c); };
 }

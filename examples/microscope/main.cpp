@@ -3,12 +3,13 @@
 
 int main(int argc, char** argv) {
   using namespace heed::microscope;
-  CLI::App app{"Shows a forward and a backward pass, one operation at a time.", "microscope"};
-  app.set_version_flag("--version", heed::version_text("microscope"));
-  app.require_subcommand(0, 1);
-  const heed::Commands commands{{"trace", add_trace(app)},
-                                {"validate", add_validate(app)},
-                                {"export", add_export(app)},
-                                {"check", add_check(app)}};
-  return heed::run_program(app, argc, argv, commands, "out of memory; use a smaller trace");
+  return heed::run_program(
+      {.name = "microscope",
+       .about = "Shows a forward and a backward pass, one operation at a time.",
+       .commands = {{"trace", add_trace},
+                    {"validate", add_validate},
+                    {"export", add_export},
+                    {"check", add_check}},
+       .out_of_memory = "out of memory; use a smaller trace"},
+      argc, argv);
 }

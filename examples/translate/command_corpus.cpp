@@ -1,5 +1,4 @@
 // translate corpus: a task's sentence pairs as files, so that other programs can read them.
-#include <cstdlib>
 #include <iostream>
 #include <sstream>
 
@@ -56,37 +55,19 @@ int run(const CorpusCommand& c) {
   return 0;
 }
 
-CLI::Option* add_seed(CLI::App& sub, uint64_t& seed) {
-  return sub.add_option("--seed", seed, "Of all that is random")
-      ->check(between(0, 1e18))
-      ->capture_default_str();
+Option add_seed(CommandLine& sub, uint64_t& seed) {
+  return sub.add_option("--seed", seed, "Of all that is random").between(0, 1e18).show_default();
 }
 
 }  // namespace
 
-CLI::Validator between(double least, double most) {
-  const auto check = [=](const std::string& text) {
-    char* end = nullptr;
-    const double value = std::strtod(text.c_str(), &end);
-    const bool number = !text.empty() && *end == '\0';
-    return number && value >= least && value <= most
-               ? ""
-               : fmt::format("expected a number from {} to {}, got {}", least, most, text);
-  };
-  return {check, ""};
-}
-
-CLI::Validator one_of(const std::vector<std::string>& words) {
-  return CLI::Validator(CLI::IsMember(words)).description("");
-}
-
-Run add_corpus(CLI::App& app) {
+Run add_corpus(CommandLine& program) {
   auto c = std::make_shared<CorpusCommand>();
-  CLI::App& sub =
-      *app.add_subcommand("corpus", "Write the sentence pairs of a built-in task as TSV");
+  CommandLine sub =
+      program.add_command("corpus", "Write the sentence pairs of a built-in task as TSV");
   sub.add_option("--task", c->task, "Which task");
   sub.add_option("--size", c->options.train, "Training pairs (0: the task's default)")
-      ->check(between(0, kMostPairs));
+      .between(0, kMostPairs);
   add_seed(sub, c->options.seed);
   sub.add_flag("--swap", c->options.swap_sides, "The other direction");
   sub.add_option("-o,--out", c->out, "Folder for all splits (without: train is printed)");
@@ -94,40 +75,39 @@ Run add_corpus(CLI::App& app) {
   return [c] { return run(*c); };
 }
 
-std::shared_ptr<SourceOptions> add_source_options(CLI::App& sub, bool training) {
+std::shared_ptr<SourceOptions> add_source_options(CommandLine& sub, bool training) {
   auto o = std::make_shared<SourceOptions>();
-  CLI::Option* task =
-      sub.add_option("--task", o->task, "A built-in task (translate corpus --list)");
+  Option task = sub.add_option("--task", o->task, "A built-in task (translate corpus --list)");
   sub.add_option("--data", o->file, "TSV file: source TAB target, rest ignored");
-  CLI::Option* seed = add_seed(sub, o->seed);
+  Option seed = add_seed(sub, o->seed);
   if (training) {
     sub.add_option("--train-src", o->train_src, "Source lines of the training pairs");
     sub.add_option("--train-tgt", o->train_tgt, "Target lines of the training pairs");
     sub.add_option("--valid-src", o->valid_src, "Source lines of the validation pairs");
     sub.add_option("--valid-tgt", o->valid_tgt, "Target lines of the validation pairs");
   } else {
-    seed->needs(task);  // without a task on the command line, the model says it
+    seed.needs(task);  // without a task on the command line, the model says it
   }
   sub.add_option("--test-src", o->test_src, "Source lines of the test pairs");
   sub.add_option("--test-tgt", o->test_tgt, "Target lines of the test pairs");
   sub.add_flag("--swap", o->data.swap, "The other direction");
   if (!training) return o;
   sub.add_option("--size", o->size, "Training pairs of a task (0: its default)")
-      ->check(between(0, kMostPairs))
-      ->needs(task);
+      .between(0, kMostPairs)
+      .needs(task);
   // A task brings its own way of cutting text.
   const auto tokens = [&sub, task](const char* name, Tokeniser& tokeniser) {
-    sub.add_option_function<std::string>(
+    sub.add_option(
            name, [&tokeniser](const std::string& text) { tokeniser = parse_tokeniser(text); },
            "How lines are cut: whitespace or char")
-        ->excludes(task);
+        .excludes(task);
   };
   tokens("--src-tokens", o->data.src_tokeniser);
   tokens("--tgt-tokens", o->data.tgt_tokeniser);
-  sub.add_flag("--lowercase", o->data.lowercase, "Text in lower case")->excludes(task);
+  sub.add_flag("--lowercase", o->data.lowercase, "Text in lower case").excludes(task);
   sub.add_option("--max-length", o->data.max_length, "Longer sentences (tokens) are left out")
-      ->check(between(1, 100'000))
-      ->excludes(task);
+      .between(1, 100'000)
+      .excludes(task);
   return o;
 }
 

@@ -108,24 +108,24 @@ int run(const MechanismsCommand& c) {
 
 }  // namespace
 
-Run add_mechanisms(CLI::App& app) {
+Run add_mechanisms(CommandLine& program) {
   auto c = std::make_shared<MechanismsCommand>();
-  CLI::App& sub = *app.add_subcommand("mechanisms", "Train every mechanism and compare them");
+  CommandLine sub = program.add_command("mechanisms", "Train every mechanism and compare them");
   sub.add_option("-o,--out", c->out, "Folder of the table; results that are there are kept")
-      ->capture_default_str();
+      .show_default();
   sub.add_flag("--quick", c->quick, "A few pairs only: to see that all of them run");
-  sub.add_option("--only", c->only, "Some mechanisms, by comma")->delimiter(',');
+  sub.add_option("--only", c->only, "Some mechanisms, by comma").delimiter(',');
   sub.add_option("--tasks", c->tasks, "Some tasks, by comma: copy, reverse, micro-en-fr")
-      ->delimiter(',')
-      ->check(one_of({kMechanismTasks[0], kMechanismTasks[1], kMechanismTasks[2]}));
+      .delimiter(',')
+      .one_of({kMechanismTasks[0], kMechanismTasks[1], kMechanismTasks[2]});
   sub.add_option("--epochs", c->epochs, "Passes over the data (without: the task's)")
-      ->check(between(1, 1e6));
-  sub.add_option("--size", c->size, "Training pairs (without: the task's)")->check(between(1, 1e7));
-  sub.add_option("--seed", c->seed, "Of all that is random")->capture_default_str();
+      .between(1, 1e6);
+  sub.add_option("--size", c->size, "Training pairs (without: the task's)").between(1, 1e7);
+  sub.add_option("--seed", c->seed, "Of all that is random").show_default();
   c->threads = std::clamp<int64_t>(std::thread::hardware_concurrency(), 1, 2);
   sub.add_option("--threads", c->threads, "Shards of every batch, one thread each")
-      ->capture_default_str()
-      ->check(between(1, 256));
+      .show_default()
+      .between(1, 256);
   sub.add_flag("--json", c->json, "Print one JSON object; text goes to standard error");
   return [c] { return run(*c); };
 }

@@ -172,44 +172,42 @@ int run(TrainCommand& c) {
 
 }  // namespace
 
-Run add_train(CLI::App& app) {
+Run add_train(CommandLine& program) {
   auto c = std::make_shared<TrainCommand>();
-  CLI::App& sub = *app.add_subcommand("train", "Train a translator and show what it learned");
+  CommandLine sub = program.add_command("train", "Train a translator and show what it learned");
   c->source = add_source_options(sub, true);
   c->network = add_network_flags(sub);
   const auto option = [&sub](const char* name, auto& value, const char* text) {
-    return sub.add_option(name, value, text)->capture_default_str();
+    return sub.add_option(name, value, text).show_default();
   };
   TrainingOptions& t = c->training;
   option("-o,--out", c->out, "Folder for model, log and page");
   sub.add_option("--epochs", c->epochs, "Passes over the data (without: the task's, 12)")
-      ->check(between(1, 1e6));
+      .between(1, 1e6);
   sub.add_option("--batch-tokens", c->batch_tokens, "Most padded tokens of a batch, each side")
-      ->check(between(1, 1e6));
-  sub.add_option("--rate", c->rate, "Learning rate")->check(between(0, 1e38));
+      .between(1, 1e6);
+  sub.add_option("--rate", c->rate, "Learning rate").between(0, 1e38);
   option("--schedule", t.schedule, "constant, cosine, inverse-sqrt, plateau, step")
-      ->check(one_of({"constant", "cosine", "inverse-sqrt", "plateau", "step"}));
-  sub.add_option("--warmup", c->warmup, "Steps until the rate is reached")->check(between(0, 1e6));
+      .one_of({"constant", "cosine", "inverse-sqrt", "plateau", "step"});
+  sub.add_option("--warmup", c->warmup, "Steps until the rate is reached").between(0, 1e6);
   option("--optimiser", t.optimiser, "adam, adamw, rmsprop, sgd")
-      ->check(one_of({"adam", "adamw", "rmsprop", "sgd"}));
-  option("--clip", t.clip, "Largest norm of the gradient")->check(between(1e-6, 1e38));
+      .one_of({"adam", "adamw", "rmsprop", "sgd"});
+  option("--clip", t.clip, "Largest norm of the gradient").between(1e-6, 1e38);
   sub.add_option("--label-smoothing", c->label_smoothing, "Probability spread over all words")
-      ->check(between(0, 0.99));
-  option("--forcing", t.forcing, "How often the decoder is fed the gold word")
-      ->check(between(0, 1));
+      .between(0, 0.99);
+  option("--forcing", t.forcing, "How often the decoder is fed the gold word").between(0, 1);
   option("--forcing-schedule", c->forcing_schedule,
          "constant, linear, exponential, inverse-sigmoid")
-      ->check(one_of({"constant", "linear", "exponential", "inverse-sigmoid"}));
+      .one_of({"constant", "linear", "exponential", "inverse-sigmoid"});
   option("--soft-epochs", t.soft_epochs, "Epochs in which --hard is trained as soft")
-      ->check(between(0, 1e6));
+      .between(0, 1e6);
   option("--patience", t.patience, "Stop after N epochs without progress (0: never)")
-      ->check(between(0, 1e6));
-  option("--min-count", c->vocabulary.min_count, "Rarer words become <unk>")
-      ->check(between(1, 1e9));
+      .between(0, 1e6);
+  option("--min-count", c->vocabulary.min_count, "Rarer words become <unk>").between(1, 1e9);
   option("--max-vocabulary", c->vocabulary.max_size, "Most words of a side (0: no limit)")
-      ->check(between(0, 1e7));
+      .between(0, 1e7);
   t.threads = std::clamp<int64_t>(std::thread::hardware_concurrency(), 1, 2);
-  option("--threads", t.threads, "Shards of every batch, one thread each")->check(between(1, 256));
+  option("--threads", t.threads, "Shards of every batch, one thread each").between(1, 256);
   sub.add_flag("--check-numerics", t.check_numerics,
                "Name the first op that makes NaN or infinity");
   sub.add_flag("--json", c->json, "Print one JSON object; text goes to standard error");

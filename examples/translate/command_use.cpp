@@ -210,54 +210,52 @@ int run(const AttentionCommand& c) {
   return 0;
 }
 
-void add_model(CLI::App& sub, std::string& model) {
-  sub.add_option("-m,--model", model, "Model directory, made by translate train")->required();
+void add_model(CommandLine& sub, std::string& model) {
+  sub.add_option("-m,--model", model, "Model directory, made by translate train").required();
 }
 
 }  // namespace
 
-Run add_translate(CLI::App& app) {
+Run add_translate(CommandLine& program) {
   auto c = std::make_shared<TranslateCommand>();
-  CLI::App& sub =
-      *app.add_subcommand("translate", "Translate standard input; a blank line stays blank");
+  CommandLine sub =
+      program.add_command("translate", "Translate standard input; a blank line stays blank");
   add_model(sub, c->model);
   sub.add_flag("--json", c->json, "One JSON object per line, with log-probability");
   return [c] { return run(*c); };
 }
 
-Run add_evaluate(CLI::App& app) {
+Run add_evaluate(CommandLine& program) {
   auto c = std::make_shared<EvaluateCommand>();
-  CLI::App& sub =
-      *app.add_subcommand("evaluate", "Translate pairs and compare with the references");
+  CommandLine sub =
+      program.add_command("evaluate", "Translate pairs and compare with the references");
   add_model(sub, c->model);
   c->source = add_source_options(sub, false);
-  sub.add_option("--set", c->set, "train, dev, test, or a set of the task's own")
-      ->capture_default_str();
+  sub.add_option("--set", c->set, "train, dev, test, or a set of the task's own").show_default();
   sub.add_option("--show", c->show, "How many translations to print")
-      ->check(between(0, 1e9))
-      ->capture_default_str();
+      .between(0, 1e9)
+      .show_default();
   sub.add_flag("--json", c->json, "Print one JSON object; text goes to standard error");
   return [c] { return run(*c); };
 }
 
-Run add_align(CLI::App& app) {
+Run add_align(CommandLine& program) {
   auto c = std::make_shared<AlignCommand>();
-  CLI::App& sub = *app.add_subcommand("align", "Print word links from attention (0-0 1-2 ...)");
+  CommandLine sub = program.add_command("align", "Print word links from attention (0-0 1-2 ...)");
   add_model(sub, c->model);
   c->source = add_source_options(sub, false);
-  sub.add_option("--set", c->set, "train, dev, test, or a set of the task's own")
-      ->capture_default_str();
+  sub.add_option("--set", c->set, "train, dev, test, or a set of the task's own").show_default();
   sub.add_option("--offset", c->offset, "Step that predicts the word (0) or has read it (1)")
-      ->check(between(0, 1))
-      ->capture_default_str();
+      .between(0, 1)
+      .show_default();
   return [c] { return run(*c); };
 }
 
-Run add_attention(CLI::App& app) {
+Run add_attention(CommandLine& program) {
   auto c = std::make_shared<AttentionCommand>();
-  CLI::App& sub = *app.add_subcommand("attention", "Show where the decoder looks");
+  CommandLine sub = program.add_command("attention", "Show where the decoder looks");
   add_model(sub, c->model);
-  sub.add_option("-s,--sentence", c->sentence, "Source sentence")->required();
+  sub.add_option("-s,--sentence", c->sentence, "Source sentence").required();
   sub.add_option("-t,--target", c->target, "Feed these words instead of decoding");
   sub.add_option("-o,--out", c->out, "Write a self-contained HTML page");
   sub.add_flag("--json", c->json, "JSON instead of a heat map; rows sum to 1");

@@ -2,23 +2,25 @@
 
 #include <fmt/format.h>
 
+#include <span>
+
 #include "core/error.h"
 #include "examples/translate/commands.h"
 
 namespace heed::translate {
 namespace {
 
-void add_recurrent(CLI::App& app, NetworkFlags& f) {
-  const auto mine = [&](CLI::Option* option) {
+void add_recurrent(CommandLine& app, NetworkFlags& f) {
+  const auto mine = [&](Option option) {
     f.rnn_only.push_back(option);
     return option;
   };
   const auto word = [&](const char* name, std::string& value, const char* text,
                         const std::vector<std::string>& words) {
-    mine(app.add_option(name, value, text)->capture_default_str()->check(one_of(words)));
+    mine(app.add_option(name, value, text).show_default().one_of(words));
   };
   const auto size = [&](const char* name, int64_t& value, double least, const char* text) {
-    mine(app.add_option(name, value, text)->capture_default_str()->check(between(least, 4096)));
+    mine(app.add_option(name, value, text).show_default().between(least, 4096));
   };
   word("--cell", f.cell, "gru, lstm, tanh", {"gru", "lstm", "tanh"});
   word("--decoder", f.decoder, "bahdanau or luong: attention before the step, after",
@@ -32,8 +34,8 @@ void add_recurrent(CLI::App& app, NetworkFlags& f) {
   word("--hard", f.hard, "none, argmax, reinforce, straight_through, gumbel",
        {"none", "argmax", "reinforce", "straight_through", "gumbel"});
   mine(app.add_option("--temperature", f.rnn.temperature, "Of gumbel, at the beginning")
-           ->capture_default_str()
-           ->check(between(1e-3, 1e3)));
+           .show_default()
+           .between(1e-3, 1e3));
   word("--bridge", f.bridge, "First state of the decoder: zero, last, learned",
        {"zero", "last", "learned"});
   mine(app.add_flag("--unidirectional", f.unidirectional, "The encoder reads forward only"));
@@ -44,10 +46,10 @@ void add_recurrent(CLI::App& app, NetworkFlags& f) {
   size("--readout", f.rnn.readout, 0, "Units of a layer before the output (0: none)");
 }
 
-void add_transformer(CLI::App& app, NetworkFlags& f) {
+void add_transformer(CommandLine& app, NetworkFlags& f) {
   const auto size = [&](const char* name, int64_t& value, double least, const char* text) {
     f.transformer_only.push_back(
-        app.add_option(name, value, text)->capture_default_str()->check(between(least, 4096)));
+        app.add_option(name, value, text).show_default().between(least, 4096));
   };
   size("--width", f.transformer.model, 1, "transformer: size of word vectors and states");
   size("--heads", f.transformer.heads, 1, "transformer: heads of attention");
@@ -58,24 +60,24 @@ void add_transformer(CLI::App& app, NetworkFlags& f) {
                                             "transformer: norms before the sublayers"));
 }
 
-void refuse(const std::vector<CLI::Option*>& options, const char* kind, const std::string& model) {
-  for (const CLI::Option* o : options)
-    require(o->count() == 0, "train: {} is an option of --model {} only, and the model is {}",
-            o->get_name(), kind, model);
+void refuse(std::span<const Option> options, const char* kind, const std::string& model) {
+  for (const Option& o : options)
+    require(o.count() == 0, "train: {} is an option of --model {} only, and the model is {}",
+            o.name(), kind, model);
 }
 
 }  // namespace
 
-std::shared_ptr<NetworkFlags> add_network_flags(CLI::App& app) {
+std::shared_ptr<NetworkFlags> add_network_flags(CommandLine& app) {
   auto f = std::make_shared<NetworkFlags>();
   app.add_option("--model", f->model, "rnn or transformer")
-      ->capture_default_str()
-      ->check(one_of({"rnn", "transformer"}));
+      .show_default()
+      .one_of({"rnn", "transformer"});
   app.add_option("--layers", f->layers, "Of encoder and decoder (rnn 1, transformer 2)")
-      ->check(between(1, 64));
+      .between(1, 64);
   app.add_flag("--tied", f->rnn.tied, "Output weights are the target word vectors");
   app.add_option("--dropout", f->dropout, "Share of activations dropped in training")
-      ->check(between(0, 0.95));
+      .between(0, 0.95);
   add_recurrent(app, *f);
   add_transformer(app, *f);
   return f;

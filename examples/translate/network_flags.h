@@ -1,11 +1,11 @@
 // The options of `translate train` that say which network to train, and which of them belong
 // together.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "examples/console/command_line.h"
 #include "examples/translate/network.h"
 
 namespace heed::translate {
@@ -19,10 +19,10 @@ struct NetworkFlags {
   Seq2SeqOptions rnn{.source_vocabulary = 0, .target_vocabulary = 0};
   TransformerOptions transformer{.source_vocabulary = 0, .target_vocabulary = 0};
   // Options given on the command line that only one kind of network has.
-  std::vector<CLI::Option*> rnn_only, transformer_only;
+  std::vector<Option> rnn_only, transformer_only;
 };
 
-std::shared_ptr<NetworkFlags> add_network_flags(CLI::App& app);
+std::shared_ptr<NetworkFlags> add_network_flags(CommandLine& app);
 
 /// The network that was asked for, without its vocabularies. Throws std::invalid_argument that
 /// gives the reason for options that exclude each other.

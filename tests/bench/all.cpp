@@ -84,15 +84,15 @@ void ops(const Flags& f) {
 
 }  // namespace
 
-Run add_all(CLI::App& app) {
-  auto* command = app.add_subcommand("all", "Everything, as one Markdown table");
+Run add_all(CommandLine& program) {
+  CommandLine command = program.add_command("all", "Everything, as one Markdown table");
   auto f = std::make_shared<Flags>();
   f->threads = std::max<int64_t>(1, std::thread::hardware_concurrency());
-  add_config(*command, *f, true);
-  add_sizes(*command, *f);
-  add_threads(*command, *f, "The most to try");
-  add_seconds(*command, *f, "To measure each part for");
-  return [f] {
+  add_config(command, *f, true);
+  add_sizes(command, *f);
+  add_threads(command, *f, "The most to try");
+  add_seconds(command, *f, "To measure each part for");
+  return measured([f] {
     if (f->configs.empty()) f->configs = config_names();
     for (const std::string& config : f->configs) (void)workload(config, f->sizes);  // or refuse now
     // All of it in child processes: kernels are chosen once per process, and memory only grows.
@@ -104,7 +104,7 @@ Run add_all(CLI::App& app) {
     ops(*f);
     gemms(*f);
     growth(*f);
-  };
+  });
 }
 
 }  // namespace heed::bench

@@ -1,26 +1,24 @@
 // The sub-commands of `bench`. Each adds its options to the command line and, once they are parsed,
 // measures and prints, as text or (--json) as one JSON object per line. Nothing here judges a time.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "examples/console/command_line.h"
 #include "tests/bench/by_op.h"
 #include "tests/bench/measure.h"
 
 namespace heed::bench {
 
-using Run = std::function<void()>;
-
-Run add_step(CLI::App& app);
-Run add_op(CLI::App& app);
-Run add_scaling(CLI::App& app);
-Run add_memory(CLI::App& app);
-Run add_gemm(CLI::App& app);
-Run add_growth(CLI::App& app);
-Run add_all(CLI::App& app);
+Run add_step(CommandLine& program);
+Run add_op(CommandLine& program);
+Run add_scaling(CommandLine& program);
+Run add_memory(CommandLine& program);
+Run add_gemm(CommandLine& program);
+Run add_growth(CommandLine& program);
+Run add_all(CommandLine& program);
 
 // ---- options that several of them have ----
 
@@ -31,14 +29,14 @@ struct Flags {
   double seconds = 2;
   bool json = false;
 };
-CLI::Option* add_config(CLI::App& app, Flags& flags, bool many);
-void add_sizes(CLI::App& app, Flags& flags);
-void add_threads(CLI::App& app, Flags& flags, const std::string& text);
-void add_seconds(CLI::App& app, Flags& flags, const std::string& text);
-void add_json(CLI::App& app, Flags& flags);
+Option add_config(CommandLine& app, Flags& flags, bool many);
+void add_sizes(CommandLine& app, Flags& flags);
+void add_threads(CommandLine& app, Flags& flags, const std::string& text);
+void add_seconds(CommandLine& app, Flags& flags, const std::string& text);
+void add_json(CommandLine& app, Flags& flags);
 
-/// Checks that an option is a number in this range.
-CLI::Validator between(double least, double most);
+/// A command that measures and prints; its exit code is 0, or that of a child process that failed.
+Run measured(std::function<void()> measure);
 
 // ---- measurements that several of them print ----
 

@@ -79,13 +79,13 @@ std::vector<GemmFigure> measure_gemms(double seconds) {
   return all;
 }
 
-Run add_gemm(CLI::App& app) {
-  auto* command = app.add_subcommand(
+Run add_gemm(CommandLine& program) {
+  CommandLine command = program.add_command(
       "gemm", "GFLOP/s by shape: BLAS with its own choice of kernels and with heed's, heed's own");
   auto f = std::make_shared<Flags>();
-  add_seconds(*command, *f, "To measure for");
-  add_json(*command, *f);
-  return [f] {
+  add_seconds(command, *f, "To measure for");
+  add_json(command, *f);
+  return measured([f] {
     const auto all = measure_gemms(f->seconds);
     if (f->json) {
       for (const GemmFigure& g : all)
@@ -111,7 +111,7 @@ Run add_gemm(CLI::App& app) {
       for (size_t at = i; at < all.size(); at += rows) fmt::print(" {:22.0f}", all[at].gflops);
       fmt::print("\n");
     }
-  };
+  });
 }
 
 }  // namespace heed::bench

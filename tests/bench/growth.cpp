@@ -56,21 +56,19 @@ std::vector<GrowthFigure> measure_growth(const Workload& w, int64_t threads, int
   return all;
 }
 
-Run add_growth(CLI::App& app) {
-  auto* command = app.add_subcommand(
+Run add_growth(CommandLine& program) {
+  CommandLine command = program.add_command(
       "growth", "Doubles batch, length, hidden size and vocabulary, one at a time");
   auto f = std::make_shared<Flags>();
   auto doublings = std::make_shared<int64_t>(2);
   f->seconds = 6;
-  add_config(*command, *f, true);
-  add_sizes(*command, *f);
-  command->add_option("--doublings", *doublings, "Of each size")
-      ->capture_default_str()
-      ->check(between(1, 8));
-  add_threads(*command, *f, "Shards of the batch, each with a thread");
-  add_seconds(*command, *f, "To measure each configuration for");
-  add_json(*command, *f);
-  return [f, doublings] {
+  add_config(command, *f, true);
+  add_sizes(command, *f);
+  command.add_option("--doublings", *doublings, "Of each size").show_default().between(1, 8);
+  add_threads(command, *f, "Shards of the batch, each with a thread");
+  add_seconds(command, *f, "To measure each configuration for");
+  add_json(command, *f);
+  return measured([f, doublings] {
     if (!f->json) fmt::print("{}\n", machine_text());
     if (f->configs.empty()) f->configs = {"toy-gru"};
     for (const std::string& config : f->configs) {
@@ -104,7 +102,7 @@ Run add_growth(CLI::App& app) {
       }
     }
     if (!f->json) fmt::print("{}", kWhy);
-  };
+  });
 }
 
 }  // namespace heed::bench

@@ -26,19 +26,18 @@ Json measure_memory(const Workload& w, int64_t threads, double seconds, int64_t 
 
 }  // namespace
 
-Run add_memory(CLI::App& app) {
-  auto* command = app.add_subcommand(
+Run add_memory(CommandLine& program) {
+  CommandLine command = program.add_command(
       "memory", "Resident memory, and allocations per step after warm-up; each in its own process");
   auto f = std::make_shared<Flags>();
   auto steps = std::make_shared<int64_t>(0);
-  add_config(*command, *f, true);
-  add_sizes(*command, *f);
-  add_threads(*command, *f, "Shards of the batch, each with a thread");
-  add_seconds(*command, *f, "To train each configuration for");
-  command->add_option("--steps", *steps, "To train for, instead of --seconds")
-      ->check(between(1, 1e9));
-  add_json(*command, *f);
-  return [f, steps] {
+  add_config(command, *f, true);
+  add_sizes(command, *f);
+  add_threads(command, *f, "Shards of the batch, each with a thread");
+  add_seconds(command, *f, "To train each configuration for");
+  command.add_option("--steps", *steps, "To train for, instead of --seconds").between(1, 1e9);
+  add_json(command, *f);
+  return measured([f, steps] {
     for (const std::string& config : f->configs.empty() ? config_names() : f->configs) {
       const Workload w = workload(config, f->sizes);
       const Json m = in_child([&] { return measure_memory(w, f->threads, f->seconds, *steps); });
@@ -54,7 +53,7 @@ Run add_memory(CLI::App& app) {
             number("new_buffers_per_step"));
       }
     }
-  };
+  });
 }
 
 }  // namespace heed::bench

@@ -44,14 +44,14 @@ std::vector<OpFigure> measure_ops(double seconds) {
           {"matmul", time_chain(each, [&](const Tensor& y) { return matmul(y, turn); })}};
 }
 
-Run add_op(CLI::App& app) {
-  auto* command = app.add_subcommand(
+Run add_op(CommandLine& program) {
+  CommandLine command = program.add_command(
       "op", "Nanoseconds per recorded op on 4x4 tensors, forward and backward together");
   auto f = std::make_shared<Flags>();
   f->seconds = 1;
-  add_seconds(*command, *f, "To measure for");
-  add_json(*command, *f);
-  return [f] {
+  add_seconds(command, *f, "To measure for");
+  add_json(command, *f);
+  return measured([f] {
     const auto figures = measure_ops(f->seconds);
     if (!f->json) fmt::print("{}\n", machine_text());
     for (const OpFigure& o : figures) {
@@ -61,7 +61,7 @@ Run add_op(CLI::App& app) {
         fmt::print("  {:8} {:6.0f} ns\n", o.op, o.nanoseconds);
       }
     }
-  };
+  });
 }
 
 }  // namespace heed::bench

@@ -7,40 +7,38 @@
 
 namespace heed::bench {
 
-CLI::Validator between(double least, double most) {
-  return CLI::Validator(
-      [least, most](std::string& text) -> std::string {
-        double value = 0;
-        if (CLI::detail::lexical_cast(text, value) && value >= least && value <= most) return "";
-        return fmt::format("expected a number from {:.15g} to {:.15g}, got '{}'", least, most,
-                           text);
-      },
-      "");
+Run measured(std::function<void()> measure) {
+  return [measure = std::move(measure)] {
+    try {
+      measure();
+      return 0;
+    } catch (const ChildFailed& e) {  // which has said why
+      return e.code;
+    }
+  };
 }
 
-CLI::Option* add_config(CLI::App& app, Flags& f, bool many) {
-  CLI::Option* option = app.add_option(
+Option add_config(CommandLine& app, Flags& f, bool many) {
+  Option option = app.add_option(
       "--config", f.configs,
       fmt::format("{} {}", many ? "Any of" : "One of", fmt::join(config_names(), ", ")));
-  option->check(CLI::Validator(
-      [](std::string& name) -> std::string {
-        const auto& names = config_names();
-        if (std::find(names.begin(), names.end(), name) != names.end()) return "";
-        return fmt::format("expected one of {}, got '{}'", fmt::join(names, ", "), name);
-      },
-      ""));
+  option.check([](const std::string& name) -> std::string {
+    const auto& names = config_names();
+    if (std::find(names.begin(), names.end(), name) != names.end()) return "";
+    return fmt::format("expected one of {}, got '{}'", fmt::join(names, ", "), name);
+  });
   if (many) {
-    option->delimiter(',')->take_all();
+    option.delimiter(',').go_on();
   } else {
-    option->expected(1)->take_last();
+    option.last_of_list();
   }
   return option;
 }
 
-void add_sizes(CLI::App& app, Flags& f) {
+void add_sizes(CommandLine& app, Flags& f) {
   const auto size = [&](const char* name, std::optional<int64_t>& value, const char* text,
                         double most = 1 << 20) {
-    app.add_option(name, value, text)->check(between(1, most));
+    app.add_option(name, value, text).between(1, most);
   };
   size("--vocab-src", f.sizes.vocab_src, "Words of the source");
   size("--vocab-tgt", f.sizes.vocab_tgt, "Words of the target");
@@ -57,15 +55,15 @@ void add_sizes(CLI::App& app, Flags& f) {
                  "additive, dot, scaled_dot, general, concat, cosine, location");
 }
 
-void add_threads(CLI::App& app, Flags& f, const std::string& text) {
-  app.add_option("--threads", f.threads, text)->capture_default_str()->check(between(1, 256));
+void add_threads(CommandLine& app, Flags& f, const std::string& text) {
+  app.add_option("--threads", f.threads, text).show_default().between(1, 256);
 }
 
-void add_seconds(CLI::App& app, Flags& f, const std::string& text) {
-  app.add_option("--seconds", f.seconds, text)->capture_default_str()->check(between(0.001, 3600));
+void add_seconds(CommandLine& app, Flags& f, const std::string& text) {
+  app.add_option("--seconds", f.seconds, text).show_default().between(0.001, 3600);
 }
 
-void add_json(CLI::App& app, Flags& f) {
+void add_json(CommandLine& app, Flags& f) {
   app.add_flag("--json", f.json, "One JSON object per line instead of text");
 }
 

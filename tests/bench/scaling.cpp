@@ -38,16 +38,17 @@ std::vector<ScalingFigure> measure_scaling(const Workload& w, int64_t most, doub
   return all;
 }
 
-Run add_scaling(CLI::App& app) {
-  auto* command = app.add_subcommand("scaling", "Target tokens per second at 1, 2, 4, ... threads");
+Run add_scaling(CommandLine& program) {
+  CommandLine command =
+      program.add_command("scaling", "Target tokens per second at 1, 2, 4, ... threads");
   auto f = std::make_shared<Flags>();
   f->threads = std::max<int64_t>(1, std::thread::hardware_concurrency());
-  add_config(*command, *f, true);
-  add_sizes(*command, *f);
-  add_threads(*command, *f, "The most to try");
-  add_seconds(*command, *f, "To measure each configuration for");
-  add_json(*command, *f);
-  return [f] {
+  add_config(command, *f, true);
+  add_sizes(command, *f);
+  add_threads(command, *f, "The most to try");
+  add_seconds(command, *f, "To measure each configuration for");
+  add_json(command, *f);
+  return measured([f] {
     if (!f->json) fmt::print("{}\n", machine_text());
     for (const std::string& config : f->configs.empty() ? config_names() : f->configs)
       for (const auto& s : measure_scaling(workload(config, f->sizes), f->threads, f->seconds)) {
@@ -63,7 +64,7 @@ Run add_scaling(CLI::App& app) {
                      config, s.threads, thousands(s.tokens_per_second), s.speedup, s.cpu_per_wall);
         }
       }
-  };
+  });
 }
 
 }  // namespace heed::bench

@@ -118,16 +118,16 @@ Json to_json(const StepFigures& f) {
           {"allocations_per_step", f.allocations}};
 }
 
-Run add_step(CLI::App& app) {
-  auto* command = app.add_subcommand(
+Run add_step(CommandLine& program) {
+  CommandLine command = program.add_command(
       "step", "A training step: target tokens per second, its floor, where the time goes");
   auto f = std::make_shared<Flags>();
-  add_config(*command, *f, false)->required();
-  add_sizes(*command, *f);
-  add_threads(*command, *f, "Shards of the batch, each with a thread");
-  add_seconds(*command, *f, "To measure the step for, and the floor as long");
-  add_json(*command, *f);
-  return [f] {
+  add_config(command, *f, false).required();
+  add_sizes(command, *f);
+  add_threads(command, *f, "Shards of the batch, each with a thread");
+  add_seconds(command, *f, "To measure the step for, and the floor as long");
+  add_json(command, *f);
+  return measured([f] {
     const Workload w = workload(f->configs.back(), f->sizes);
     const StepFigures figures = measure_step(w, f->threads, f->seconds, !f->json);
     if (f->json) {
@@ -136,7 +136,7 @@ Run add_step(CLI::App& app) {
       print(w, figures);
       print(figures.ops);
     }
-  };
+  });
 }
 
 }  // namespace heed::bench
