@@ -35,7 +35,7 @@ TEST_F(TranslateErrors, UsageIsExplained) {
   expect_failure("$T corpus --task foo -o new", 2, "the tasks are micro-en-fr, copy");
   expect_failure("$T evaluate --model model", 2, "--data FILE.tsv");
   expect_failure("$T evaluate --model model --data pairs.tsv --set x", 2, "train, dev, test");
-  expect_failure("$T align --model model --data pairs.tsv --offset 2", 2, "from 0 to 1, got 2");
+  expect_failure("$T align --model model --data pairs.tsv --offset 2", 2, "from 0 to 1, got '2'");
   training_fails("", 2, "expected one source of data, got 0");
   training_fails("--task copy --data pairs.tsv", 2, "expected one source of data, got 2");
   training_fails("--task foo", 2, "the tasks are micro-en-fr, copy");
