@@ -235,13 +235,14 @@ struct Concat {
                                .backward = {"dpart += its positions of dy"},
                                .variadic = true};
   int axis;
-  std::vector<int64_t> sizes;
+  Tensor ends;  // i64: of the parts, along the axis
   void saved(SavedVisitor&) const {}
   void backward(GradFlow& flow) const {
-    int64_t at = 0;
-    for (size_t i = 0; i < sizes.size(); ++i) {
-      flow.add(static_cast<int>(i), part_of(flow.dy(), axis, at, at + sizes[i]));
-      at += sizes[i];
+    int64_t begin = 0;
+    for (int i = 0; i < ends.shape()[0]; ++i) {
+      const int64_t end = ends.data<int64_t>()[i];
+      flow.add(i, part_of(flow.dy(), axis, begin, end));
+      begin = end;
     }
   }
 };
@@ -251,15 +252,19 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
   for (const Tensor& p : parts) require_defined("concat", "a part", p);
   const Tensor& first = parts[0];
   axis = wrap_axis("concat", axis, first.rank());
-  Concat op{axis, {}};
+  const auto count = static_cast<int64_t>(parts.size());
+  Tensor ends = Tensor::empty({count}, i64);
+  Buffer inputs(parts.size() * sizeof(const Tensor*));
+  const std::span in(reinterpret_cast<const Tensor**>(inputs.data()), parts.size());
   int64_t total = 0;
-  for (const Tensor& p : parts) {
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const Tensor& p = parts[i];
     require_same_dtype("concat", first, p);
     require(p.rank() == first.rank() && p.shape().with(axis, 0) == first.shape().with(axis, 0),
             "concat: expected shapes that agree but for axis {}, got {} and {}", axis,
             first.shape(), p.shape());
-    op.sizes.push_back(p.shape()[axis]);
-    total += p.shape()[axis];
+    ends.mutable_data<int64_t>()[i] = total += p.shape()[axis];
+    in[i] = &p;
   }
   Tensor y = Tensor::empty(first.shape().with(axis, total), first.dtype());
   int64_t at = 0;
@@ -268,9 +273,7 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
     copy_into(place, p);
     at += p.shape()[axis];
   }
-  std::vector<const Tensor*> in;
-  for (const Tensor& p : parts) in.push_back(&p);
-  record_all(std::move(op), std::span(&y, 1), in);
+  record_all(Concat{axis, ends}, std::span(&y, 1), in);
   return y;
 }
 

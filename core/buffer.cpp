@@ -21,20 +21,20 @@ constexpr bool kReuse = true;
 constexpr bool kReuse = true;
 #endif
 
-// Four classes per power of two from 64 bytes up: at most 25 % of a block is slack.
-constexpr uint32_t kClasses = 4 * 40;
+// Eight classes per power of two from 64 bytes up: at most an eighth of a block is slack.
+constexpr uint32_t kClasses = 8 * 40;
 
 uint32_t class_of(size_t bytes) {
   if (bytes <= 64) return 0;
   const auto log = static_cast<int>(std::bit_width(bytes - 1)) - 1;  // 2^log < bytes <= 2^(log + 1)
-  const size_t quarter = size_t{1} << (log - 2);
-  const size_t above = (bytes - (size_t{1} << log) + quarter - 1) / quarter;  // 1..4
-  return static_cast<uint32_t>(log - 6) * 4 + static_cast<uint32_t>(above);
+  const size_t eighth = size_t{1} << (log - 3);
+  const size_t above = (bytes - (size_t{1} << log) + eighth - 1) / eighth;  // 1..8
+  return static_cast<uint32_t>(log - 6) * 8 + static_cast<uint32_t>(above);
 }
 
 size_t bytes_of(uint32_t size_class) {
-  const size_t power = size_t{64} << (size_class / 4);
-  return power + power / 4 * (size_class % 4);
+  const size_t power = size_t{64} << (size_class / 8);
+  return power + power / 8 * (size_class % 8);
 }
 
 struct Pool {

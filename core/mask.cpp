@@ -72,12 +72,16 @@ std::vector<int64_t> Mask::lengths_of(std::string_view op, int64_t batch, int64_
   require(!keep_ && !causal_,
           "{}: expected a mask made by Mask::lengths (only whole prefixes have a length)", op);
   if (!lengths_) return std::vector<int64_t>(static_cast<size_t>(batch), n);
+  check_lengths(op, batch, n);
+  return *lengths_;
+}
+
+void Mask::check_lengths(std::string_view op, int64_t batch, int64_t n) const {
   require(static_cast<int64_t>(lengths_->size()) == batch,
           "{}: expected {} lengths, one per sentence of the batch, got {}", op, batch,
           lengths_->size());
   for (const int64_t l : *lengths_)
     require(l <= n, "{}: expected lengths <= {} (the padded length), got {}", op, n, l);
-  return *lengths_;
 }
 
 void Mask::check(std::string_view op, const Shape& shape) const {
@@ -86,7 +90,7 @@ void Mask::check(std::string_view op, const Shape& shape) const {
   const int64_t n = shape.back();
   if (lengths_) {
     require(shape.rank() >= 2, "{}: Mask::lengths needs [batch, ..., n], got {}", op, shape);
-    (void)Mask::lengths(*lengths_).lengths_of(op, shape[0], n);
+    check_lengths(op, shape[0], n);
   }
   if (causal_)
     require(shape.rank() >= 2, "{}: Mask::causal needs [..., target, source], got {}", op, shape);

@@ -55,6 +55,8 @@ class Mask {
   Row row(const Shape& shape, int64_t row) const;
 
  private:
+  void check_lengths(std::string_view op, int64_t batch, int64_t n) const;
+
   std::shared_ptr<const std::vector<int64_t>> lengths_;
   std::shared_ptr<const std::vector<uint8_t>> keep_;
   Shape keep_shape_;

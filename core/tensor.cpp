@@ -101,16 +101,25 @@ template Tensor Tensor::from<float>(std::span<const float>, const Shape&);
 template Tensor Tensor::from<double>(std::span<const double>, const Shape&);
 template Tensor Tensor::from<int64_t>(std::span<const int64_t>, const Shape&);
 
+namespace {
+// Every number from draw(), in order: the same ones in every dtype, but for rounding.
+template <class Draw>
+Tensor drawn(std::string_view op, const Shape& shape, DType dtype, Draw draw) {
+  Tensor t = Tensor::empty(shape, dtype);
+  dispatch(dtype, op, [&]<class T>() {
+    T* to = t.mutable_data<T>();
+    for (int64_t i = 0; i < t.numel(); ++i) to[i] = static_cast<T>(draw());
+  });
+  return t;
+}
+}  // namespace
+
 Tensor Tensor::uniform(const Shape& shape, double low, double high, Rng& rng, DType dtype) {
-  std::vector<double> v(static_cast<size_t>(shape.numel()));
-  for (double& x : v) x = rng.uniform(low, high);
-  return cast(from<double>(v, shape), dtype);
+  return drawn("uniform", shape, dtype, [&] { return rng.uniform(low, high); });
 }
 
 Tensor Tensor::normal(const Shape& shape, double mean, double deviation, Rng& rng, DType dtype) {
-  std::vector<double> v(static_cast<size_t>(shape.numel()));
-  for (double& x : v) x = mean + deviation * rng.normal();
-  return cast(from<double>(v, shape), dtype);
+  return drawn("normal", shape, dtype, [&] { return mean + deviation * rng.normal(); });
 }
 
 int64_t Tensor::size(int axis) const {

@@ -83,24 +83,23 @@ Tensor first_seen(const Tensor& weight, int64_t now, int64_t rest) {
   return Tensor::full(weight.shape().first(1), static_cast<double>(at), i64);
 }
 
-// The runs of rows that an update moves, [first, last), where `seen` is defined after this call.
-std::vector<std::pair<int64_t, int64_t>> moving_rows(std::vector<Tensor>& slots, Tensor& seen,
-                                                     int64_t now, const Gradients::Entry& g,
-                                                     const Step& s) {
+// Calls run(first, last) for the runs of rows that an update moves, where `seen` is defined after
+// this call.
+template <class Run>
+void moving_rows(std::vector<Tensor>& slots, Tensor& seen, int64_t now, const Gradients::Entry& g,
+                 const Step& s, Run run) {
   const int64_t rest = updates_until_rest(s);
   if (rest == 0) seen = {};  // every row moves in every update
   if (g.rows && rest > 0 && !seen.defined()) seen = first_seen(g.value, now, rest);
-  if (!seen.defined()) return {};
+  if (!seen.defined()) return;
   auto* last = seen.mutable_data<int64_t>();
   dispatch(g.value.dtype(), "adam",
            [&]<class T>() { begin_rows<T>(slots, last, now, rest, g, s); });
-  std::vector<std::pair<int64_t, int64_t>> runs;
   const int64_t count = g.value.shape()[0];
   for (int64_t from = 0, to = 0; from < count; from = to + 1) {
     for (to = from; to < count && now - last[to] <= rest;) ++to;
-    if (to > from) runs.emplace_back(from, to);
+    if (to > from) run(from, to);
   }
-  return runs;
 }
 
 void apply(Tensor& weight, std::vector<Tensor>& slots, const Tensor& gradient, int64_t begin,
@@ -123,15 +122,14 @@ detail::AdamUpdates::AdamUpdates(const char* name, const Parameters& parameters,
   require_option(name, "weight_decay", numbers.l2 + numbers.decay);
 }
 
-std::vector<Optimizer::Range> detail::AdamUpdates::begin_update(Item& item,
-                                                                const Gradients::Entry& gradient) {
+void detail::AdamUpdates::begin_update(Item& item, const Gradients::Entry& gradient,
+                                       std::vector<Range>& ranges) {
   const Step s = make_step(numbers_, item.updates, rate);
-  const auto runs = moving_rows(item.slots, item.seen, item.updates, gradient, s);
-  if (!item.seen.defined()) return Optimizer::begin_update(item, gradient);
-  const int64_t width = gradient.value.shape()[1];
-  std::vector<Range> ranges;
-  for (const auto& [from, to] : runs) ranges.push_back({from * width, to * width});
-  return ranges;
+  moving_rows(item.slots, item.seen, item.updates, gradient, s, [&](int64_t from, int64_t to) {
+    const int64_t width = gradient.value.shape()[1];
+    ranges.push_back({from * width, to * width});
+  });
+  if (!item.seen.defined()) Optimizer::begin_update(item, gradient, ranges);
 }
 
 void detail::AdamUpdates::update(Item& item, const Tensor& gradient, Range range) {

@@ -18,7 +18,8 @@ class AdamUpdates : public Optimizer {
               const std::vector<std::string>& frozen, bool all_used, const Numbers& numbers);
 
  private:
-  std::vector<Range> begin_update(Item& item, const Gradients::Entry& gradient) override;
+  void begin_update(Item& item, const Gradients::Entry& gradient,
+                    std::vector<Range>& ranges) override;
   void update(Item& item, const Tensor& gradient, Range range) override;
   Numbers numbers_;
 };

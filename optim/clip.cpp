@@ -36,6 +36,7 @@ struct Piece {
 };
 std::vector<Piece> pieces_of(Gradients& gradients) {
   std::vector<Piece> all;
+  all.reserve(2 * gradients.entries().size());
   for (size_t i = 0; i < gradients.entries().size(); ++i) {
     Gradients::Entry& e = gradients.entries()[i];
     e.value = dense(e.value);

@@ -93,20 +93,19 @@ void Optimizer::step(const Gradients& gradients, const ForEach& each) {
   detail::require_option(name_, "rate", rate);
   check_gradients(gradients);
   ++steps_;
-  struct Piece {
-    Item* item;
-    const Tensor* gradient;
-    Range range;
-  };
-  std::vector<Tensor> dense_ones(items_.size());
-  std::vector<Piece> pieces;
+  std::vector<Tensor>& dense_ones = work_.gradients;
+  std::vector<Piece>& pieces = work_.pieces;
+  dense_ones.resize(items_.size());
+  pieces.clear();
   for (size_t i = 0; i < items_.size(); ++i) {
     Item& item = items_[i];
     const Gradients::Entry* g = gradients.entry(item.parameter.value);
     if (!g) continue;
     ++item.updates;
     dense_ones[i] = dense(g->value);
-    for (const Range& r : begin_update(item, {g->leaf, dense_ones[i], g->rows}))
+    work_.ranges.clear();
+    begin_update(item, {g->leaf, dense_ones[i], g->rows}, work_.ranges);
+    for (const Range& r : work_.ranges)
       cut(r.begin, r.end, [&](int64_t begin, int64_t end) {
         pieces.push_back({&item, &dense_ones[i], {begin, end}});
       });
@@ -115,10 +114,11 @@ void Optimizer::step(const Gradients& gradients, const ForEach& each) {
     const Piece& p = pieces[static_cast<size_t>(i)];
     update(*p.item, *p.gradient, p.range);
   });
+  for (Tensor& g : dense_ones) g = {};
 }
 
-std::vector<Optimizer::Range> Optimizer::begin_update(Item& item, const Gradients::Entry&) {
-  return {{0, item.parameter.value.numel()}};
+void Optimizer::begin_update(Item& item, const Gradients::Entry&, std::vector<Range>& ranges) {
+  ranges.push_back({0, item.parameter.value.numel()});
 }
 
 // ---- state ----

@@ -78,10 +78,11 @@ class Optimizer {
   struct Range {
     int64_t begin, end;
   };
-  /// What an update has to do: all elements, unless an optimiser knows better. Called once before
-  /// the pieces of these ranges are updated. `gradient` is dense and has the shape and dtype of the
-  /// parameter.
-  virtual std::vector<Range> begin_update(Item& item, const Gradients::Entry& gradient);
+  /// Appends what an update has to do: all elements, unless an optimiser knows better. Called once
+  /// before the pieces of these ranges are updated. `gradient` is dense and has the shape and dtype
+  /// of the parameter.
+  virtual void begin_update(Item& item, const Gradients::Entry& gradient,
+                            std::vector<Range>& ranges);
   /// `slots` are the names of the tensors kept per parameter; they begin as zeros. Throws
   /// std::invalid_argument for an empty list, a value that is not a dense leaf, a name or a leaf
   /// that comes twice, a `frozen` name that is not in the list, and a bad rate.
@@ -95,11 +96,23 @@ class Optimizer {
   void check_parameters(const Parameters& parameters, const std::vector<std::string>& frozen) const;
   void check_gradients(const Gradients& gradients) const;
 
+  struct Piece {
+    Item* item;
+    const Tensor* gradient;
+    Range range;
+  };
+  struct Work {  // lists of a step; kept, so that the next step allocates none
+    std::vector<Tensor> gradients;
+    std::vector<Range> ranges;
+    std::vector<Piece> pieces;
+  };
+
   std::string name_;
   std::vector<std::string> slot_names_;
   std::vector<Item> items_;
   bool all_used_;
   int64_t steps_ = 0;
+  Work work_;
 };
 
 namespace detail {

@@ -109,7 +109,7 @@ TEST(Pool, HoldsWhatWasReleasedUntilItIsTrimmed) {
   { const Buffer a(1000); }
   const uint64_t held = pool_stats().bytes_held;
   EXPECT_GE(held, 1000u);
-  EXPECT_LE(held, 1250u) << "more than a quarter is slack";
+  EXPECT_LE(held, 1125u) << "more than an eighth is slack";
   const Buffer again(1000);
   EXPECT_EQ(pool_stats().bytes_held, 0u);
   { const Buffer other(1000); }
