@@ -77,6 +77,16 @@ CommandLine CommandLine::add_command(const std::string& name, const std::string&
   return CommandLine(app_->add_subcommand(name, about));
 }
 
+bool CommandLine::named() const {
+  return app_->parsed();
+}
+void CommandLine::allow_others() {
+  app_->allow_extras();
+}
+std::vector<std::string> CommandLine::others() const {
+  return app_->remaining();
+}
+
 Option CommandLine::add_option(const std::string& names, std::string& value,
                                const std::string& about) {
   return Option(app_->add_option(names, value, about));

@@ -51,6 +51,11 @@ class CommandLine {
  public:
   explicit CommandLine(CLI::App* app) : app_(app) {}
   CommandLine add_command(const std::string& name, const std::string& about);
+  /// Whether this command was named, once all is parsed.
+  [[nodiscard]] bool named() const;
+  /// Words that are no option's are no error here but `others`.
+  void allow_others();
+  [[nodiscard]] std::vector<std::string> others() const;
 
   /// "-o,--out" is an option, "file" a positional argument.
   Option add_option(const std::string& names, std::string& value, const std::string& about);

@@ -11,5 +11,6 @@ Run add_trace(CommandLine& program);
 Run add_validate(CommandLine& program);
 Run add_export(CommandLine& program);
 Run add_check(CommandLine& program);
+Run add_lesson(CommandLine& program);
 
 }  // namespace heed::microscope

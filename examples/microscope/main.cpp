@@ -9,7 +9,8 @@ int main(int argc, char** argv) {
        .commands = {{"trace", add_trace},
                     {"validate", add_validate},
                     {"export", add_export},
-                    {"check", add_check}},
+                    {"check", add_check},
+                    {"lesson", add_lesson}},
        .out_of_memory = "out of memory; use a smaller trace"},
       argc, argv);
 }

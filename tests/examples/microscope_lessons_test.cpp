@@ -1,0 +1,259 @@
+// The lessons as a frame: what `microscope lesson` prints, its exit codes, both languages, the
+// traces it writes. What the lessons say is tested by `microscope lesson test all`, a test of its
+// own.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <sstream>
+
+#include "core/file_bytes.h"
+#include "examples/console/utf8.h"
+#include "examples/microscope/lessons/museum.h"
+#include "examples/microscope/lessons/run.h"
+#include "tests/core/file_checks.h"
+
+namespace heed::microscope {
+namespace {
+
+struct Ran {
+  int code;
+  std::string out, err;
+};
+
+class LessonProgram : public ScratchFolder {
+ protected:
+  [[nodiscard]] Ran sh(const std::string& command) const {
+    const std::string line = "cd '" + folder() + "' && M='" HEED_MICROSCOPE "' && ( " + command +
+                             " ) > out.txt 2> err.txt < /dev/null";
+    const int status = std::system(line.c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(path("out.txt")),
+            read_file(path("err.txt"))};
+  }
+};
+
+bool has_chinese(const std::string& text) {
+  for (size_t i = 0; i + 2 < text.size(); ++i)
+    if (static_cast<unsigned char>(text[i]) >= 0xe4 && static_cast<unsigned char>(text[i]) <= 0xe9)
+      return true;
+  return false;
+}
+
+bool is_ascii(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > 0 || c == '\n'; });
+}
+
+// ---- truths can fail ----
+
+TEST(LessonTruths, HoldOrNot) {
+  EXPECT_TRUE(equals("x", 1.0, 1.0 + 1e-13, 1e-12).holds);
+  EXPECT_FALSE(equals("x", 1.0, 1.0 + 1e-11, 1e-12).holds);
+  EXPECT_FALSE(equals("x", NAN, 1.0, 1e-12).holds);
+  EXPECT_TRUE(equals("x", Numbers{1, 2}, Numbers{1, 2}, 0).holds);
+  EXPECT_FALSE(equals("x", Numbers{1, 2}, Numbers{1, 3}, 0.5).holds);
+  EXPECT_FALSE(equals("x", Numbers{1, 2}, Numbers{1}, 9).holds);
+  EXPECT_FALSE(equals("x", Numbers{1, NAN}, Numbers{1, 2}, 9).holds);
+  EXPECT_TRUE(exactly_zero("x", {0.0, -0.0}).holds);
+  EXPECT_FALSE(exactly_zero("x", {0, 5e-324}).holds);
+  EXPECT_FALSE(exactly_zero("x", {0, NAN}).holds);
+  EXPECT_FALSE(exactly_zero("x", {}).holds) << "nothing was measured";
+  EXPECT_TRUE(at_most("x", 1, 1).holds);
+  EXPECT_FALSE(at_most("x", 1.1, 1).holds);
+  EXPECT_FALSE(at_most("x", NAN, 1).holds);
+  EXPECT_FALSE(at_least("x", 0.9, 1).holds);
+  EXPECT_FALSE(at_least("x", NAN, 1).holds);
+  EXPECT_TRUE(within("x", 2, 1, 3).holds);
+  EXPECT_FALSE(within("x", 4, 1, 3).holds);
+  EXPECT_FALSE(within("x", NAN, 1, 3).holds);
+  EXPECT_FALSE(is("x", "cut", "not reached").holds);
+}
+
+TEST(LessonTruths, OneThatFailsIsExitCodeOneAndSaysSo) {
+  const Lesson wrong{
+      "wrong", "?", "", "", {}, [](const Settings&) {
+        Findings f;
+        f.truths = {equals("one is one", 1.0, 1.0, 0), equals("two is three", 2.0, 3.0, 0.5)};
+        return f;
+      }};
+  std::ostringstream text, json;
+  EXPECT_EQ(test_lessons({&wrong}, Lang::en, false, text), 1);
+  EXPECT_EQ(text.str(),
+            "ok   wrong one is one: 1 = 1\nFAIL wrong two is three: 2 = 3 (+-0.5)\n"
+            "1 of 2 truths hold, 1 lessons\n");
+  EXPECT_EQ(test_lessons({&wrong}, Lang::en, true, json), 1);
+  EXPECT_EQ(Json::parse(json.str())["failed"], 1);
+  EXPECT_EQ(Json::parse(json.str())["lessons"][0]["truths"][1]["measured"], 2.0);
+}
+
+// ---- the table ----
+
+TEST(Lessons, ThereAreFifteen) {
+  std::vector<std::string> names;
+  for (const Lesson& l : lessons()) names.push_back(l.name);
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"sqrt-d", "saturate", "mask", "score-fns", "hard", "local-p",
+                                      "heads", "paths", "forcing", "padding", "smoothing", "clip",
+                                      "blind-query", "bug-museum", "not-importance"}));
+}
+
+// A run of each, kept for several tests.
+const Findings& found(const Lesson& lesson) {
+  static std::map<std::string, Findings> all;
+  if (!all.contains(lesson.name)) all[lesson.name] = run_lesson(lesson, settings_of(lesson));
+  return all[lesson.name];
+}
+
+TEST(Lessons, AreWrittenInBothLanguages) {
+  for (const Lesson& l : lessons()) {
+    std::vector<const Words*> prose{&l.question, &l.text, &l.look};
+    for (const LessonOption& o : l.options) prose.push_back(&o.what);
+    for (const Table& t : found(l).tables) prose.push_back(&t.title);
+    for (const Words* w : prose) {
+      EXPECT_FALSE(w->en.empty()) << l.name;
+      EXPECT_TRUE(has_chinese(w->zh) || w->zh == w->en) << l.name << ": " << w->en;
+      EXPECT_TRUE(is_ascii(w->en)) << l.name << ": " << w->en;
+    }
+    for (const Words* w : {&l.question, &l.text, &l.look})
+      EXPECT_TRUE(has_chinese(w->zh)) << l.name << ": " << w->en;
+    for (const Truth& t : found(l).truths) {
+      EXPECT_TRUE(is_ascii(t.says.en)) << l.name << ": " << t.says.en;
+      EXPECT_FALSE(t.says.zh.empty()) << l.name << ": " << t.says.en;
+    }
+  }
+}
+
+TEST(Lessons, EveryTraceIsValidAndReadsBack) {
+  for (const Lesson& l : lessons()) {
+    ASSERT_TRUE(found(l).trace) << l.name;
+    const Trace again = trace_from(to_json(*found(l).trace), l.name);
+    EXPECT_EQ(faults(again), std::vector<std::string>{}) << l.name;
+    EXPECT_LE(again.ops.size(), 200u) << l.name;
+    EXPECT_LE(to_json(*found(l).trace).size(), 150'000u) << l.name;
+  }
+  for (const char* name :
+       {"no-exp", "view", "batch-first", "softmax-vectors", "no-word", "detached"}) {
+    const Lesson& museum = lesson_named("bug-museum");
+    const Findings f = run_lesson(museum, settings_of(museum, {{"exhibit", name}}));
+    ASSERT_TRUE(f.trace) << name;
+    EXPECT_EQ(faults(*f.trace), std::vector<std::string>{}) << name;
+  }
+}
+
+// ---- text ----
+
+TEST(LessonText, WrapsBothLanguages) {
+  EXPECT_EQ(wrapped("one two three four", 9), "one two\nthree\nfour\n");
+  EXPECT_EQ(wrapped("a\nb", 9), "a\nb\n");
+  EXPECT_EQ(wrapped("梯度在那里。没有", 8), "梯度在那\n里。没有\n");
+  EXPECT_EQ(wrapped("梯度在那。没有", 8), "梯度在\n那。没有\n")
+      << "no line begins with a full stop";
+  EXPECT_EQ(wrapped("softmax 之后", 10), "softmax 之\n后\n");
+  for (const Lesson& l : lessons())
+    for (const Lang lang : {Lang::en, Lang::zh})
+      for (const int columns : {30, 80}) {
+        std::istringstream lines(wrapped(in(lang, l.text), columns));
+        for (std::string line; std::getline(lines, line);)
+          EXPECT_LE(display_width(line), columns) << l.name << ": " << line;
+      }
+}
+
+// ---- the program ----
+
+TEST_F(LessonProgram, ListsAndRunsInBothLanguages) {
+  Ran r = sh("$M lesson list");
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_NE(r.out.find("sqrt-d          Why are dot products divided by sqrt(d)?\n"),
+            std::string::npos)
+      << r.out;
+  EXPECT_TRUE(has_chinese(sh("$M lesson list --lang zh").out));
+  EXPECT_EQ(Json::parse(sh("$M lesson list --json").out)["lessons"].size(), 15u);
+  r = sh("COLUMNS=60 $M lesson run not-importance");
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_NE(r.out.find("-0.183577"), std::string::npos) << r.out;
+  EXPECT_NE(r.out.find("ok   not-importance"), std::string::npos) << r.out;
+  r = sh("$M lesson run not-importance --lang zh");
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_TRUE(has_chinese(r.out));
+  EXPECT_EQ(r.out.find("Look:"), std::string::npos) << "no English left";
+}
+
+TEST_F(LessonProgram, EveryTruthHolds) {
+  const Ran r = sh("$M lesson test all");
+  EXPECT_EQ(r.code, 0) << r.out << r.err;
+  EXPECT_EQ(r.out.find("FAIL"), std::string::npos);
+  EXPECT_NE(r.out.find(" truths hold, 15 lessons\n"), std::string::npos) << r.out;
+}
+
+TEST_F(LessonProgram, JsonOfEveryLesson) {
+  for (const Lesson& l : lessons()) {
+    const Ran r = sh("$M lesson run " + l.name + " --json --lang zh");
+    EXPECT_EQ(r.code, 0) << r.err;
+    const Json j = Json::parse(r.out);
+    EXPECT_EQ(j["lesson"], l.name);
+    EXPECT_EQ(j["question"], l.question.zh);
+    EXPECT_GE(j["tables"].size(), 1u) << l.name;
+    EXPECT_GE(j["truths"].size(), 1u) << l.name;
+    for (const Json& t : j["truths"]) EXPECT_EQ(t["holds"], true) << l.name << ": " << t;
+  }
+}
+
+TEST_F(LessonProgram, OptionsChangeTheNumbersAndTheSeedRepeatsThem) {
+  const Ran a = sh("$M lesson run sqrt-d --d 4,8 --draws 20 --seed 1 --json");
+  EXPECT_EQ(a.code, 0) << a.err;
+  EXPECT_EQ(Json::parse(a.out)["tables"][0]["rows"].size(), 4u);
+  EXPECT_EQ(sh("$M lesson run sqrt-d --d 4,8 --draws 20 --seed 1 --json").out, a.out);
+  EXPECT_NE(sh("$M lesson run sqrt-d --d 4,8 --draws 20 --seed 2 --json").out, a.out);
+  const Json b = Json::parse(sh("$M lesson run sqrt-d --d 4 --scale off --draws 20 --json").out);
+  EXPECT_EQ(b["tables"][0]["rows"].size(), 1u);
+  EXPECT_EQ(b["settings"]["scale"], "off");
+}
+
+TEST_F(LessonProgram, WritesTheTrace) {
+  Ran r = sh("$M lesson run local-p -o t.json && $M validate t.json && $M check t.json");
+  EXPECT_EQ(r.code, 0) << r.out << r.err;
+  r = sh("$M lesson run forcing --mode free -o f.json --json");
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_EQ(Json::parse(r.out)["trace"], "f.json");
+  r = sh("$M export f.json --node z_1 --json");
+  EXPECT_EQ(r.code, 0) << r.err;
+  const Json z = Json::parse(r.out);
+  EXPECT_EQ(z["grad_state"], "cut") << z;
+  r = sh("$M lesson run padding --no-mask -o p.json && $M lesson run padding -o q.json");
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_NE(read_file(path("p.json")), read_file(path("q.json")));
+  EXPECT_EQ(sh("$M lesson run mask -o none/t.json").code, 3);
+}
+
+TEST_F(LessonProgram, ExitCodesAndWhatThereIs) {
+  Ran r = sh("$M lesson run nobody");
+  EXPECT_EQ(r.code, 2);
+  EXPECT_NE(r.err.find("expected the name of a lesson (sqrt-d, saturate, "), std::string::npos)
+      << r.err;
+  EXPECT_NE(r.err.find("got 'nobody'"), std::string::npos) << r.err;
+  r = sh("$M lesson test nobody");
+  EXPECT_EQ(r.code, 2);
+  EXPECT_NE(r.err.find("not-importance"), std::string::npos) << r.err;
+  EXPECT_EQ(sh("$M lesson run").code, 2);
+  EXPECT_EQ(sh("$M lesson").code, 2);
+  EXPECT_EQ(sh("$M lesson fly").code, 2);
+  EXPECT_EQ(sh("$M lesson run mask hard").code, 2);
+  EXPECT_EQ(sh("$M lesson run mask --beta 1").code, 2);
+  EXPECT_EQ(sh("$M lesson run mask --lang fr").code, 2);
+  r = sh("$M lesson run mask --mask before");
+  EXPECT_EQ(r.code, 2);
+  EXPECT_NE(r.err.find("--mask: expected pre, post, add1e9, got 'before'"), std::string::npos)
+      << r.err;
+  for (const char* wrong :
+       {"sqrt-d --d four", "sqrt-d --d 0", "sqrt-d --d 4,", "sqrt-d --d 4.5", "sqrt-d --d nan",
+        "clip --clip 1", "clip --clip norm:-1", "paths --S 1"}) {
+    r = sh(std::string("$M lesson run ") + wrong);
+    EXPECT_EQ(r.code, 2) << wrong << r.err;
+    EXPECT_NE(r.err.find("expected"), std::string::npos) << wrong << ": " << r.err;
+  }
+  EXPECT_EQ(sh("$M lesson test not-importance").code, 0);
+  EXPECT_EQ(sh("$M lesson run mask --help").code, 0);
+}
+
+}  // namespace
+}  // namespace heed::microscope
