@@ -73,10 +73,13 @@ int blas_lanes() {
 // second cache, and for whatever fits the caches where BLAS's kernels are narrower than this CPU.
 bool in_place(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
               int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
-  constexpr int64_t kLeast = 3, kFew = 96, kStays = int64_t{1} << 17, kFits = int64_t{1} << 20;
+  constexpr int64_t kLeast = 3, kStays = int64_t{1} << 17, kFits = int64_t{1} << 20;
   const int own = vector_table().lanes, other = blas_lanes();
   if (other == 0 || own < other || (tb && m < kLeast)) return false;
-  const bool worth = m * k <= (own > other ? kFits : kStays) || (own == other && !ta && m <= kFew);
+  const bool large_b = n * k > 2 * kFits;  // then it should be read for many rows at once
+  const bool worth = own > other
+                         ? m * k <= kFits
+                         : (m * k <= kStays && !large_b) || (!ta && m <= (large_b ? 48 : 96));
   if (worth) vector_table().gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   return worth;
 }

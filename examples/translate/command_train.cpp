@@ -152,7 +152,7 @@ int run(TrainCommand& c) {
   save_translator(c.out, t);
   log.finish();
 
-  const Evaluation e = evaluate(t, corpus.sets.test, corpus.sets.train);
+  const Evaluation e = evaluate(t, corpus.sets.test, corpus.sets.train, c.training.threads);
   const bool page = show(c, t, e, corpus, console);
   const Verdict verdict = judge(e, corpus.sets.test, preset.goals);
   const double seconds =

@@ -1,5 +1,7 @@
 // translate translate | evaluate | align | attention: what a model directory is for.
+#include <algorithm>
 #include <iostream>
+#include <thread>
 
 #include "core/error.h"
 #include "core/file_bytes.h"
@@ -60,6 +62,7 @@ struct EvaluateCommand {
   std::shared_ptr<SourceOptions> source;
   std::string set = "test";
   int64_t show = 10;
+  int64_t threads = std::clamp<int64_t>(std::thread::hardware_concurrency(), 1, 2);
   bool json = false;
 };
 
@@ -126,7 +129,7 @@ int run(EvaluateCommand& c) {
   const Corpus corpus = corpus_for(*c.source, t);
   const auto& pairs = set_of(corpus, c.set);
   console.say("model {}, seed {}, data {} ({})", c.model, c.source->seed, corpus.name, c.set);
-  const Evaluation e = evaluate(t, pairs, corpus.sets.train);
+  const Evaluation e = evaluate(t, pairs, corpus.sets.train, c.threads);
   if (c.show > 0) console.write(translations_text(e, pairs, t.text, c.show));
   console.write(evaluation_text(e));
   Json figures = evaluation_json(e);
@@ -144,7 +147,7 @@ int run(EvaluateCommand& c) {
     Json j{{"task", corpus.name},
            {"set", c.set},
            {"seed", c.source->seed},
-           {"threads", 1},
+           {"threads", c.threads},
            {"seconds",
             std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count()},
            {"epochs", t.about.at("epochs")},
@@ -234,6 +237,9 @@ Run add_evaluate(CommandLine& program) {
   sub.add_option("--set", c->set, "train, dev, test, or a set of the task's own").show_default();
   sub.add_option("--show", c->show, "How many translations to print")
       .between(0, 1e9)
+      .show_default();
+  sub.add_option("--threads", c->threads, "Batches decoded at the same time; changes no result")
+      .between(1, 256)
       .show_default();
   sub.add_flag("--json", c->json, "Print one JSON object; text goes to standard error");
   return [c] { return run(*c); };

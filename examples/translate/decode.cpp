@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "optim/shards.h"
 
 namespace heed::translate {
 namespace {
@@ -109,10 +110,13 @@ Seq2SeqBatch network_batch(const Batch& b) {
 
 std::vector<Decoded> decode_greedy(const Translator& t, std::span<const Tokens> sources,
                                    const DecodeOptions& options) {
-  const NoTape evaluation;
   std::vector<Decoded> out(sources.size());
-  for (const auto& rows : by_length(sources, options.batch_tokens))
-    decode_batch(t, sources, rows, options, out);
+  const auto batches = by_length(sources, options.batch_tokens);
+  Shards crew(std::clamp<int64_t>(std::ssize(batches), 1, options.threads));
+  crew.each(std::ssize(batches), [&](int64_t i) {
+    const NoTape evaluation;
+    decode_batch(t, sources, batches[static_cast<size_t>(i)], options, out);
+  });
   return out;
 }
 

@@ -21,7 +21,8 @@ struct Decoded {
 };
 
 struct DecodeOptions {
-  int64_t batch_tokens = 1000;  // bound on sentences times longest source
+  int64_t threads = 1;          // batches at the same time; changes no result
+  int64_t batch_tokens = 4000;  // bound on sentences times longest source
   // A translation has at most this many tokens, in terms of its source's length.
   double length_factor = 2;
   int64_t length_extra = 10;

@@ -62,11 +62,11 @@ std::vector<Links> attention_links(const Translator& t, std::span<const Example>
 }
 
 Evaluation evaluate(const Translator& t, std::span<const Example> pairs,
-                    std::span<const Example> train) {
+                    std::span<const Example> train, int64_t threads) {
   trim_pool();  // of training
   Evaluation e;
   e.sentences = static_cast<int64_t>(pairs.size());
-  e.decoded = decode_greedy(t, side(pairs, &Example::src));
+  e.decoded = decode_greedy(t, side(pairs, &Example::src), {.threads = threads});
   std::vector<Tokens> found;
   std::vector<std::string> hypotheses, references;
   std::vector<IdPair> ids;

@@ -33,9 +33,9 @@ struct Evaluation {
 };
 
 /// Greedy decoding of all pairs. `train` serves IBM Model 1 and may be empty (then it learns from
-/// the test pairs alone).
+/// the test pairs alone). `threads` decode at the same time.
 Evaluation evaluate(const Translator& translator, std::span<const Example> pairs,
-                    std::span<const Example> train = {});
+                    std::span<const Example> train = {}, int64_t threads = 1);
 
 /// For a terminal of this width: the figures, accuracy by phenomenon and length, alignment.
 std::string evaluation_text(const Evaluation& evaluation);

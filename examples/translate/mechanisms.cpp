@@ -141,7 +141,7 @@ Json measure(const Mechanism& m, const std::string& task, const TrainingOptions&
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const double cpu = static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC;
   const auto& pairs = corpus.sets.test;
-  const Evaluation e = evaluate(t, pairs, corpus.sets.train);
+  const Evaluation e = evaluate(t, pairs, corpus.sets.train, training.threads);
   const Goals goals = goals_of(m, task);
   const double exact = exact_up_to(e, pairs, task == "micro-en-fr" ? 0 : kTrainedLength);
   Json r{{"mechanism", m.name},

@@ -35,11 +35,12 @@ int64_t target_tokens(std::span<const IdPair> pairs) {
   return n;
 }
 
-double exact_share(const Translator& t, std::span<const Example> examples) {
+double exact_share(const Translator& t, std::span<const Example> examples, int64_t threads) {
   const auto some = examples.first(std::min<size_t>(examples.size(), 200));
   std::vector<Tokens> sources, found;
   for (const Example& e : some) sources.push_back(e.src);
-  for (const Decoded& d : decode_greedy(t, sources)) found.push_back(d.tokens);
+  for (const Decoded& d : decode_greedy(t, sources, {.threads = threads}))
+    found.push_back(d.tokens);
   return exact_matches(found, some).share();
 }
 
@@ -255,7 +256,7 @@ std::vector<EpochReport> train(Translator& t, std::span<const Example> train_set
     }
     const auto n = static_cast<double>(plan.size());
     reports.push_back({epoch, stepper.optimizer->steps(), sum.loss(), valid_loss,
-                       exact_share(t, valid_set), stepper.norms / n, stepper.clipped / n,
+                       exact_share(t, valid_set, o.threads), stepper.norms / n, stepper.clipped / n,
                        stepper.optimizer->rate, better, static_cast<double>(sum.tokens) / seconds});
     watcher.epoch(reports.back());
     if (!std::isfinite(valid_loss))

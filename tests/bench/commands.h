@@ -18,6 +18,7 @@ Run add_scaling(CommandLine& program);
 Run add_memory(CommandLine& program);
 Run add_gemm(CommandLine& program);
 Run add_growth(CommandLine& program);
+Run add_decode(CommandLine& program);
 Run add_all(CommandLine& program);
 
 // ---- options that several of them have ----
@@ -83,6 +84,15 @@ struct ScalingFigure {
   double tokens_per_second, speedup, cpu_per_wall;
 };
 std::vector<ScalingFigure> measure_scaling(const Workload& w, int64_t most, double seconds);
+
+/// Greedy decoding of random sentences by an untrained model.
+struct DecodeFigures {
+  std::string config;
+  int64_t threads, sentences;
+  int64_t words = 0;  // that were written
+  double seconds = 0;
+};
+DecodeFigures measure_decoding(const Workload& w, int64_t threads, int64_t sentences);
 
 /// One point of a growth: what was multiplied by what, and what a step took.
 struct GrowthFigure {

@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
                     {"memory", add_memory},
                     {"gemm", add_gemm},
                     {"growth", add_growth},
+                    {"decode", add_decode},
                     {"all", add_all}},
        .out_of_memory = "out of memory; use smaller sizes"},
       argc, argv);

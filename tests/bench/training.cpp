@@ -10,6 +10,14 @@ namespace {
 
 constexpr uint64_t kSeed = 1;
 
+Tensor random_ids(int64_t rows, int64_t length, int64_t vocabulary, Rng& rng) {
+  std::vector<int64_t> ids(static_cast<size_t>(rows * length));
+  for (int64_t& id : ids) id = static_cast<int64_t>(rng.below(static_cast<uint64_t>(vocabulary)));
+  return Tensor::ids(ids, {rows, length});
+}
+
+}  // namespace
+
 std::variant<Seq2Seq, TransformerSeq2Seq> make_model(const Workload& w) {
   Rng rng = Rng(kSeed).fork("init");
   if (w.model == Model::transformer)
@@ -38,14 +46,6 @@ std::variant<Seq2Seq, TransformerSeq2Seq> make_model(const Workload& w) {
                   .longest = w.score == Score::location ? w.src_len : 0},
                  rng);
 }
-
-Tensor random_ids(int64_t rows, int64_t length, int64_t vocabulary, Rng& rng) {
-  std::vector<int64_t> ids(static_cast<size_t>(rows * length));
-  for (int64_t& id : ids) id = static_cast<int64_t>(rng.below(static_cast<uint64_t>(vocabulary)));
-  return Tensor::ids(ids, {rows, length});
-}
-
-}  // namespace
 
 int64_t Training::rows_of(const Workload& w, int64_t threads, int64_t shard) {
   return (shard + 1) * w.batch / threads - shard * w.batch / threads;

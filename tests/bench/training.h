@@ -19,6 +19,9 @@ struct Phases {
   double update = 0;  // clipping and Adam
 };
 
+/// The model of a workload, with weights drawn from a fixed seed.
+std::variant<Seq2Seq, TransformerSeq2Seq> make_model(const Workload& w);
+
 class Training {
  public:
   /// Throws std::invalid_argument for sizes that the layers refuse, and for more threads than
