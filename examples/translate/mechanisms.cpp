@@ -97,7 +97,10 @@ namespace {
 
 // Passes over the data: what learns more slowly gets more. Found by trying.
 int64_t epochs_of(const Mechanism& m, const std::string& task) {
-  if (m.name == "dot" && task == "micro-en-fr") return 20;
+  if (task == "micro-en-fr" &&
+      (m.name == "dot" || m.name == "scaled_dot" || m.name == "general" || m.name == "location"))
+    return 20;
+  if (task == "reverse" && std::holds_alternative<TransformerOptions>(m.network)) return 20;
   if (m.name == "straight_through" && task == "copy") return 16;
   if ((m.name == "gumbel" || m.name == "reinforce") && task == "reverse") return 12;
   bool slow = true, slow_language = true;
