@@ -130,8 +130,8 @@ Settings settings_of(const Lesson& lesson, const std::map<std::string, std::stri
   std::map<std::string, std::string> all;
   for (const LessonOption& o : lesson.options) all[o.name] = o.preset;
   for (const auto& [name, value] : given) {
-    const auto it = std::find_if(lesson.options.begin(), lesson.options.end(),
-                                 [&](const LessonOption& o) { return o.name == name; });
+    const auto named = [&wanted = name](const LessonOption& o) { return o.name == wanted; };
+    const auto it = std::find_if(lesson.options.begin(), lesson.options.end(), named);
     require(it != lesson.options.end(), "lesson {}: it has no option '{}'", lesson.name, name);
     if (!it->choices.empty())
       for (const std::string& word : parts_of(value)) {
