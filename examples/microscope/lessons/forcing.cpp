@@ -19,9 +19,9 @@ Seq2Seq model_of(uint64_t seed) {
   Rng rng(seed);
   Seq2Seq model({.source_vocabulary = kVocabulary,
                  .target_vocabulary = kVocabulary,
-                 .embedding = 3,
-                 .encoder_hidden = 3,
-                 .decoder_hidden = 4},
+                 .embedding = 2,
+                 .encoder_hidden = 2,
+                 .decoder_hidden = 3},
                 rng);
   to(model, f64);
   // Large enough that the words it says differ from step to step.
