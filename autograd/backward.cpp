@@ -270,7 +270,8 @@ void BackwardSweep::finish(const Node& node) {
       if (Tensor& t = held[static_cast<size_t>(i)]; t.defined()) t = {};
   };
   let_go(dx_, node.inputs), let_go(dy_, node.outputs);
-  for (const Contribution& c : contributions_) {
+  for (Contribution& c : contributions_) {
+    if (options_.pass && !options_.pass(at_, c.input, c.value)) continue;
     Tensor sum = writable_grad(c.slot);
     add_into(sum, c.value);
   }

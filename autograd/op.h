@@ -2,6 +2,8 @@
 //   - `info`: its name, its inputs' names, its formulas, as data;
 //   - the tensors its backward needs, as named members of type Saved;
 //   - `saved(see)`: one line that names those members;
+//   - `attributes(see)`, where it has any: what it was told beside its tensors (a factor, axes, a
+//     mask), so that what it computed can be computed again from data alone;
 //   - `backward(GradFlow&)`: the formula as code.
 // No base class, no macro: the concept below is the contract, and an op without a formula does not
 // compile. An op knows nothing of tapes, recorders or microscopes.
@@ -9,8 +11,12 @@
 #include <array>
 #include <concepts>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <variant>
+#include <vector>
 
+#include "core/mask.h"
 #include "core/tensor.h"
 
 namespace heed {
@@ -60,6 +66,23 @@ class SavedVisitor {
 
  protected:
   ~SavedVisitor() = default;
+};
+
+/// What an op was told beside its tensors. A mask is one over its first input.
+using Attribute = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, Mask>;
+
+/// Receives the attributes of an op by name.
+class AttributeVisitor {
+ public:
+  virtual void operator()(std::string_view name, const Attribute& value) = 0;
+
+ protected:
+  ~AttributeVisitor() = default;
+};
+
+template <class T>
+concept HasAttributes = requires(const T& op, AttributeVisitor& see) {
+  { op.attributes(see) } -> std::same_as<void>;
 };
 
 template <class T>

@@ -76,6 +76,7 @@ struct Clamp {
   Saved x;
   double low, high;
   void saved(SavedVisitor& see) const { see("x", x); }
+  void attributes(AttributeVisitor& see) const { see("low", low), see("high", high); }
   void backward(GradFlow& flow) const {
     accumulate(flow, 0, *x, flow.dy(),
                [lo = low, hi = high](auto v, auto g) { return v >= lo && v <= hi ? g : 0; });
@@ -98,7 +99,9 @@ struct MaskedFill {
                                .backward = {"dx += dy where kept"},
                                .may_be_infinite = true};
   Mask mask;
+  double value;
   void saved(SavedVisitor&) const {}
+  void attributes(AttributeVisitor& see) const { see("mask", mask), see("value", value); }
   void backward(GradFlow& flow) const {
     const Tensor dy = dense(flow.dy());
     Tensor& dx = flow.dx(0);
@@ -130,7 +133,7 @@ Tensor masked_fill(const Tensor& x, const Mask& mask, double value) {
       to = kept ? v : static_cast<T>(value);
     });
   });
-  return record(MaskedFill{mask}, y, x);
+  return record(MaskedFill{mask, value}, y, x);
 }
 
 }  // namespace heed

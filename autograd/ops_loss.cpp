@@ -23,6 +23,12 @@ struct CrossEntropy {
   void saved(SavedVisitor& see) const {
     see("logits", logits), see("targets", targets), see("normaliser", normaliser);
   }
+  void attributes(AttributeVisitor& see) const {
+    constexpr const char* kNames[] = {"per_token", "sum", "mean"};
+    see("reduction", kNames[static_cast<int>(options.reduction)]);
+    see("count", count), see("ignore", options.ignore);
+    see("label_smoothing", options.label_smoothing);
+  }
 
   void backward(GradFlow& flow) const {
     if (!flow.wants(0)) return;

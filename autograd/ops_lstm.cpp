@@ -24,6 +24,7 @@ struct LstmSequence {
   void saved(SavedVisitor& see) const {
     see("states", states), see("cells", cells), see("gates", gates), see("w_hh", w_hh);
   }
+  void attributes(AttributeVisitor& see) const { walk.attributes(see); }
 
   // One sentence, one step: da (4 n), dc -> f dc, dh -> 0.
   template <class T>
@@ -80,7 +81,7 @@ Recurrence lstm_sequence(const Tensor& x, const Tensor& h0, const Tensor& c0, co
   const Tensor in = dense(x);
   Tensor states = Tensor::empty({w.steps + 1, w.batch, n}, x.dtype());
   Tensor cells = Tensor::empty({w.steps + 1, w.batch, n}, x.dtype());
-  Tensor gates = Tensor::empty({w.steps, w.batch, 5 * n}, x.dtype());
+  Tensor gates = w.kept({w.steps, w.batch, 5 * n}, x.dtype());
   Tensor out[3] = {Tensor::empty({w.batch, w.steps, n}, x.dtype()), {}, {}};
   dispatch(x.dtype(), "lstm_sequence", [&]<class T>() {
     T *all = states.mutable_data<T>(), *c = cells.mutable_data<T>(),

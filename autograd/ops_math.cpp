@@ -120,6 +120,7 @@ struct Scale {
                                .backward = {"dx += factor * dy"}};
   double factor;
   void saved(SavedVisitor&) const {}
+  void attributes(AttributeVisitor& see) const { see("factor", factor); }
   void backward(GradFlow& flow) const {
     accumulate(flow, 0, flow.dy(), flow.dy(),
                [f = factor](auto g, auto) { return static_cast<decltype(g)>(f) * g; });

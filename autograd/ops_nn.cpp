@@ -52,7 +52,9 @@ struct Dropout_ {
                                .forward = "y = x * m, m = 0 with probability p, else 1 / (1 - p)",
                                .backward = {"dx += m * dy"}};
   Saved m;
+  double p;
   void saved(SavedVisitor& see) const { see("m", m); }
+  void attributes(AttributeVisitor& see) const { see("p", p); }
   void backward(GradFlow& flow) const {
     accumulate(flow, 0, *m, flow.dy(), [](auto factor, auto g) { return factor * g; });
   }
@@ -76,7 +78,7 @@ Tensor dropout(const Tensor& x, double p, uint64_t key) {
                out + start);
     }
   });
-  return record(Dropout_{m}, y, x);
+  return record(Dropout_{m, p}, y, x);
 }
 
 // ---- layer_norm ----
@@ -91,7 +93,9 @@ struct LayerNorm_ {
   Saved n;        // normalised x
   Saved inverse;  // 1 / sqrt(var + eps), per row
   Saved gain;
+  double eps;
   void saved(SavedVisitor& see) const { see("n", n), see("inverse", inverse), see("gain", gain); }
+  void attributes(AttributeVisitor& see) const { see("eps", eps); }
 
   void backward(GradFlow& flow) const {
     const Tensor dy = dense(flow.dy());
@@ -132,7 +136,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, doubl
       ip[r] =
           vlayer_norm(d, in.data<T>() + r * d, gp, bp, static_cast<T>(eps), np + r * d, yp + r * d);
   });
-  return record(LayerNorm_{n, inverse, w}, y, x, gain, bias);
+  return record(LayerNorm_{n, inverse, w, eps}, y, x, gain, bias);
 }
 
 }  // namespace heed

@@ -11,6 +11,18 @@
 namespace heed {
 namespace {
 
+// Which axes were reduced, as an op keeps them.
+struct Axes {
+  uint32_t bits;  // bit a: axis a
+  bool keep;
+  void operator()(AttributeVisitor& see) const {
+    std::vector<int64_t> list;
+    for (int a = 0; a < kMaxRank; ++a)
+      if (bits >> a & 1) list.push_back(a);
+    see("axes", list), see("keep", keep);
+  }
+};
+
 // The reduced axes, checked; and x's shape with 1 in their place.
 struct Reduced {
   std::vector<int> axes;  // ascending
@@ -29,6 +41,11 @@ struct Reduced {
       count *= kept[a];
       kept = kept.with(a, 1);
     }
+  }
+  Axes with(bool keep) const {
+    uint32_t bits = 0;
+    for (const int a : axes) bits |= 1u << a;
+    return {bits, keep};
   }
   Shape dropped() const {
     Shape s = kept;
@@ -49,7 +66,9 @@ struct Sum {
                                .forward = "y = sum of x over axes",
                                .backward = {"dx += dy, repeated over the axes"}};
   Shape kept;
+  Axes axes;
   void saved(SavedVisitor&) const {}
+  void attributes(AttributeVisitor& see) const { axes(see); }
   void backward(GradFlow& flow) const { add_into(flow.dx(0), as_shape(flow.dy(), kept)); }
 };
 
@@ -57,7 +76,7 @@ Tensor sum(const Tensor& x, std::vector<int> axes, bool keep) {
   const Reduced r("sum", x, std::move(axes));
   Tensor y = Tensor::zeros(r.kept, x.dtype());
   add_into(y, x);
-  return record(Sum{r.kept}, keep ? y : as_shape(y, r.dropped()), x);
+  return record(Sum{r.kept, r.with(keep)}, keep ? y : as_shape(y, r.dropped()), x);
 }
 
 struct Mean {
@@ -67,7 +86,9 @@ struct Mean {
                                .backward = {"dx += dy / n, repeated over the axes"}};
   Shape kept;
   int64_t count;
+  Axes axes;
   void saved(SavedVisitor&) const {}
+  void attributes(AttributeVisitor& see) const { axes(see); }
   void backward(GradFlow& flow) const {
     Tensor share = clone(as_shape(flow.dy(), kept));
     scale_in_place(share, 1.0 / static_cast<double>(count));
@@ -81,7 +102,7 @@ Tensor mean(const Tensor& x, std::vector<int> axes, bool keep) {
   Tensor y = Tensor::zeros(r.kept, x.dtype());
   add_into(y, x);
   scale_in_place(y, 1.0 / static_cast<double>(r.count));
-  return record(Mean{r.kept, r.count}, keep ? y : as_shape(y, r.dropped()), x);
+  return record(Mean{r.kept, r.count, r.with(keep)}, keep ? y : as_shape(y, r.dropped()), x);
 }
 
 struct Max {
@@ -90,7 +111,9 @@ struct Max {
                                .forward = "y = largest x over axes, first one if equal",
                                .backward = {"dx[argmax] += dy"}};
   Saved argmax;  // flat index into x for every element of y
+  Axes axes;
   void saved(SavedVisitor& see) const { see("argmax", argmax); }
+  void attributes(AttributeVisitor& see) const { axes(see); }
   void backward(GradFlow& flow) const {
     const Tensor dy = dense(flow.dy());
     Tensor& dx = flow.dx(0);
@@ -125,7 +148,7 @@ Tensor max(const Tensor& x, std::vector<int> axes, bool keep) {
       }
     });
   });
-  return record(Max{at}, keep ? y : as_shape(y, r.dropped()), x);
+  return record(Max{at, r.with(keep)}, keep ? y : as_shape(y, r.dropped()), x);
 }
 
 struct LogSumExp {

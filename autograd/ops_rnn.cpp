@@ -19,6 +19,7 @@ struct RnnSequence {
   Saved states;  // [T + 1, B, H], in the order of the walk
   Saved w_hh;
   void saved(SavedVisitor& see) const { see("states", states), see("w_hh", w_hh); }
+  void attributes(AttributeVisitor& see) const { walk.attributes(see); }
 
   void backward(GradFlow& flow) const {
     const rnn::Walk& w = walk;
@@ -91,6 +92,7 @@ struct GruSequence {
   void saved(SavedVisitor& see) const {
     see("states", states), see("gates", gates), see("w_hh", w_hh);
   }
+  void attributes(AttributeVisitor& see) const { walk.attributes(see); }
 
   // One sentence, one step: dg = (da_r, da_z, r da_n), da = (da_r, da_z, da_n), dh -> z dh.
   template <class T>
@@ -142,7 +144,7 @@ Recurrence gru_sequence(const Tensor& x, const Tensor& h0, const Tensor& w_hh, c
   const int64_t n = w.hidden;
   const Tensor in = dense(x);
   Tensor states = Tensor::empty({w.steps + 1, w.batch, n}, x.dtype());
-  Tensor gates = Tensor::empty({w.steps, w.batch, 4 * n}, x.dtype());
+  Tensor gates = w.kept({w.steps, w.batch, 4 * n}, x.dtype());
   Tensor out[2] = {Tensor::empty({w.batch, w.steps, n}, x.dtype()), {}};
   dispatch(x.dtype(), "gru_sequence", [&]<class T>() {
     T *all = states.mutable_data<T>(), *kept = gates.mutable_data<T>();

@@ -61,7 +61,11 @@ struct Permute {
                                .forward = "axis i of y = axis order[i] of x",
                                .backward = {"dx += dy with its axes put back"}};
   Order order;
+  int rank;
   void saved(SavedVisitor&) const {}
+  void attributes(AttributeVisitor& see) const {
+    see("order", std::vector<int64_t>(order.begin(), order.begin() + rank));
+  }
   void backward(GradFlow& flow) const {
     Order back{};
     for (int i = 0; i < flow.dy().rank(); ++i)
@@ -80,7 +84,7 @@ Tensor permute(const Tensor& x, std::span<const int> wanted) {
     each_once = !std::exchange(seen[static_cast<size_t>(order[i])], true);
   }
   require(each_once, "permute: expected each of the {} axes of {} once", x.rank(), x.shape());
-  return record(Permute{order}, reorder(x, order), x);
+  return record(Permute{order, x.rank()}, reorder(x, order), x);
 }
 
 Tensor transpose(const Tensor& x) {
@@ -143,6 +147,9 @@ struct Slice {
   int axis;
   int64_t begin, end;
   void saved(SavedVisitor&) const {}
+  void attributes(AttributeVisitor& see) const {
+    see("axis", axis), see("begin", begin), see("end", end);
+  }
   void backward(GradFlow& flow) const {
     Tensor part = part_of(flow.dx(0), axis, begin, end);
     add_into(part, flow.dy());
@@ -166,6 +173,7 @@ struct Split {
   int axis;
   int parts;
   void saved(SavedVisitor&) const {}
+  void attributes(AttributeVisitor& see) const { see("axis", axis), see("parts", parts); }
   void backward(GradFlow& flow) const {
     if (!flow.wants(0)) return;
     const Shape& shape = flow.shape(0);
@@ -208,6 +216,7 @@ struct Select {
   int axis;
   int64_t index;
   void saved(SavedVisitor&) const {}
+  void attributes(AttributeVisitor& see) const { see("axis", axis), see("index", index); }
   void backward(GradFlow& flow) const {
     Tensor part = drop_axis(part_of(flow.dx(0), axis, index, index + 1), axis);
     add_into(part, flow.dy());
@@ -237,6 +246,7 @@ struct Concat {
   int axis;
   Tensor ends;  // i64: of the parts, along the axis
   void saved(SavedVisitor&) const {}
+  void attributes(AttributeVisitor& see) const { see("axis", axis); }
   void backward(GradFlow& flow) const {
     int64_t begin = 0;
     for (int i = 0; i < ends.shape()[0]; ++i) {

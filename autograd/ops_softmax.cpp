@@ -39,7 +39,9 @@ struct Softmax {
                                .forward = "y = exp(x - max x) / sum exp(x - max x), kept positions",
                                .backward = {"dx += y * (dy - sum(y * dy))"}};  // diag(y) - y y^T
   Saved y;  // [..., n]; 0 at masked positions, which is all that the mask means for backward
+  Mask mask;
   void saved(SavedVisitor& see) const { see("y", y); }
+  void attributes(AttributeVisitor& see) const { see("mask", mask); }
   void backward(GradFlow& flow) const {
     if (!flow.wants(0)) return;
     const Tensor dy = dense(flow.dy());
@@ -76,7 +78,7 @@ Tensor softmax(const Tensor& x, const Mask& mask) {
         to[j] = row[j] ? packed[static_cast<size_t>(k++)] : T(0);
     }
   });
-  return record(Softmax{y}, y, x);
+  return record(Softmax{y, mask}, y, x);
 }
 
 struct LogSoftmax {
@@ -86,7 +88,9 @@ struct LogSoftmax {
                                .backward = {"dx += dy - exp(y) * sum(dy)"},
                                .may_be_infinite = true};
   Saved y;
+  Mask mask;
   void saved(SavedVisitor& see) const { see("y", y); }
+  void attributes(AttributeVisitor& see) const { see("mask", mask); }
   void backward(GradFlow& flow) const {
     const Tensor dy = dense(flow.dy());
     Tensor& dx = flow.dx(0);
@@ -124,7 +128,7 @@ Tensor log_softmax(const Tensor& x, const Mask& mask) {
             row[j] ? from[j] - top - log_total : -std::numeric_limits<T>::infinity();
     }
   });
-  return record(LogSoftmax{y}, y, x);
+  return record(LogSoftmax{y, mask}, y, x);
 }
 
 }  // namespace heed

@@ -90,7 +90,7 @@ int Recording::constant(const Tensor& x) {
   const int at = add(x, TensorRole::constant, -1);
   if (source >= 0) {
     item(all_.tensors, at).detached_from = source;
-    item(all_.tensors, source).cut = "detach";
+    item(all_.tensors, source).ends = "detach";
   }
   return at;
 }
@@ -107,8 +107,12 @@ void Recording::recorded(Tape& tape, const Node& node, std::span<const Tensor* c
               "recording: the tape was cleared after the recording began; use a new tape for each "
               "recording");
   const int number = count(all_.ops);
-  RecordedOp op{
-      .info = node.table->info, .scope = scope_of(node.scope), .in = {}, .out = {}, .saved = {}};
+  RecordedOp op{.info = node.table->info,
+                .scope = scope_of(node.scope),
+                .in = {},
+                .out = {},
+                .saved = {},
+                .attributes = {}};
   const auto slots = tape.inputs(node);
   for (size_t i = 0; i < in.size(); ++i) {
     const int32_t slot = slots[i];
@@ -133,6 +137,14 @@ void Recording::recorded(Tape& tape, const Node& node, std::span<const Tensor* c
     }
   } collect(*this, op);
   node.table->saved(node.op, collect);
+  struct List final : AttributeVisitor {
+    RecordedOp& op;
+    explicit List(RecordedOp& o) : op(o) {}
+    void operator()(std::string_view name, const Attribute& value) override {
+      op.attributes.push_back({std::string(name), value});
+    }
+  } list(op);
+  node.table->attributes(node.op, list);
   all_.ops.push_back(std::move(op));
 }
 
@@ -161,7 +173,7 @@ void Recording::cut(const Tensor& x, std::string_view how) {
   if (!requires_grad(x)) return;
   const int at = tensor_of_slot(x);
   require_use(at >= 0, "recording: cut: this tensor {} is not on the recorded tape", x);
-  item(all_.tensors, at).cut = how;
+  item(all_.tensors, at).ends = how;
 }
 
 // ---- backward ----
@@ -215,7 +227,7 @@ void Recording::explain_missing() {
     t.state = GradState::cut;
     t.cut = how;
   };
-  for (RecordedTensor& t : all_.tensors) mark(t, t.cut);
+  for (RecordedTensor& t : all_.tensors) mark(t, t.ends);
   for (auto op = all_.ops.rbegin(); op != all_.ops.rend(); ++op)
     for (const int y : op->out)
       if (const RecordedTensor& from = item(all_.tensors, y); from.state == GradState::cut)

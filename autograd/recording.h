@@ -44,13 +44,19 @@ struct RecordedTensor {
   Tensor value;       // memory of its own after backward
   Tensor grad;        // undefined unless `state` is done
   GradState state = GradState::no_grad;
-  std::string cut;         // "detach", or what Recording::cut was told
+  std::string ends;        // how its value goes on without a gradient: "detach", "argmax"; or ""
+  std::string cut;         // where `state` is cut: how
   int detached_from = -1;  // the tensor that this constant is the detached value of
 };
 
 struct RecordedSaved {
   std::string_view name;  // the op's own name for it
   int tensor;
+};
+
+struct RecordedAttribute {
+  std::string name;
+  Attribute value;
 };
 
 /// One op; its index is its place in the forward order.
@@ -60,6 +66,7 @@ struct RecordedOp {
   std::vector<int> in;  // tensors; -1 for an input that was left out
   std::vector<int> out;
   std::vector<RecordedSaved> saved;
+  std::vector<RecordedAttribute> attributes;
   int step = -1;  // its place in the backward order
 };
 
@@ -102,7 +109,7 @@ class Recording final : public TapeWatcher {
   /// This leaf is data, not a parameter.
   void input(const Tensor& x);
   /// A choice made from `x` leaves no gradient to it: "argmax", "sample", "index". (A value that
-  /// goes on as detach(x) is noticed without this.)
+  /// goes on as detach(x) is noticed without this, and so is a layer's note_choice.)
   void cut(const Tensor& x, std::string_view how);
 
   /// Tape::backward, recorded. Throws what that throws.
@@ -112,6 +119,7 @@ class Recording final : public TapeWatcher {
  private:
   void recorded(Tape& tape, const Node& node, std::span<const Tensor* const> in,
                 std::span<Tensor> out) override;
+  void chosen(const Tensor& x, std::string_view how) override { cut(x, how); }
   int add(const Tensor& value, TensorRole role, int32_t slot);
   int tensor_of_slot(const Tensor& x);
   int constant(const Tensor& x);

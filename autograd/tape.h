@@ -10,6 +10,7 @@
 //     tape.grad(w);                     // {2, 4}
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -26,6 +27,7 @@ struct OpTable {
   const OpInfo* info;
   void (*backward)(const void* op, GradFlow& flow);
   void (*saved)(const void* op, SavedVisitor& see);
+  void (*attributes)(const void* op, AttributeVisitor& see);
   void (*destroy)(void* op);
 };
 
@@ -62,6 +64,8 @@ class TapeWatcher {
   /// one of its shape and ref: whatever is computed afterwards uses that one.
   virtual void recorded(Tape& tape, const Node& node, std::span<const Tensor* const> in,
                         std::span<Tensor> out) = 0;
+  /// What follows was chosen by the numbers of `x`, and no gradient goes through the choice.
+  virtual void chosen(const Tensor& x, std::string_view how) { (void)x, (void)how; }
 
  protected:
   ~TapeWatcher() = default;
@@ -106,6 +110,7 @@ class Tape {
 
   /// From now on `watcher` is told of every op; null: nobody.
   void watch(TapeWatcher* watcher) { watcher_ = watcher; }
+  TapeWatcher* watcher() const { return watcher_; }
 
   /// Number of nodes that this thread ever recorded.
   static uint64_t recorded();
@@ -151,6 +156,20 @@ inline Tensor detach(const Tensor& x) {
 /// `x`, named on the active tape if it is on it.
 Tensor named(const Tensor& x, std::string_view name);
 
+/// The same, but only while somebody watches the tape: for layers, whose training shall not pay for
+/// names that nobody reads.
+inline const Tensor& noted(const Tensor& x, std::string_view name) {
+  if (const Tape* tape = Tape::active(); tape && tape->watcher()) [[unlikely]]
+    (void)named(x, name);
+  return x;
+}
+
+/// Tells whoever watches that a choice is made by the numbers of `x`: "argmax", "sample".
+inline void note_choice(const Tensor& x, std::string_view how) {
+  if (const Tape* tape = Tape::active(); tape && tape->watcher()) [[unlikely]]
+    tape->watcher()->chosen(x, how);
+}
+
 /// One line per node: number, op, output shapes, inputs, formula, scope.
 std::string to_text(const Tape& tape);
 
@@ -162,6 +181,10 @@ inline constexpr OpTable kOpTable{
     .info = &T::info,
     .backward = [](const void* op, GradFlow& f) { static_cast<const T*>(op)->backward(f); },
     .saved = [](const void* op, SavedVisitor& see) { static_cast<const T*>(op)->saved(see); },
+    .attributes =
+        [](const void* op, AttributeVisitor& see) {
+          if constexpr (HasAttributes<T>) static_cast<const T*>(op)->attributes(see);
+        },
     .destroy = [](void* op) { static_cast<T*>(op)->~T(); }};
 extern thread_local bool checking_numerics;
 void check_forward(const OpInfo& info, std::span<const Tensor> out);
@@ -229,6 +252,9 @@ class BackwardSweep {
  public:
   struct Options {
     bool separate = false;  // keep each contribution by itself (`contributions`)
+    // With `separate`: sees each contribution before it is added, may change it, and says whether
+    // it is added at all.
+    std::function<bool(int64_t node, int input, Tensor& value)> pass{};
   };
   struct Contribution {
     int input;  // of the node
