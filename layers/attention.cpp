@@ -30,7 +30,7 @@ Tensor products(const Tensor& query, const Tensor& keys) {
 Tensor composed_additive(const Tensor& query, const Tensor& keys, const Tensor& v) {
   const int64_t b = keys.shape()[0], s = keys.shape()[1], a = keys.shape()[2];
   const int64_t t = query.rank() == 3 ? query.shape()[1] : 1;
-  const Tensor u = tanh(reshape(query, {b, t, 1, a}) + reshape(keys, {b, 1, s, a}));
+  const Tensor u = noted(tanh(reshape(query, {b, t, 1, a}) + reshape(keys, {b, 1, s, a})), "u");
   const Tensor e = matmul_nt(u, reshape(v, {1, a}));  // [B, T, S, 1]
   return query.rank() == 3 ? reshape(e, {b, t, s}) : reshape(e, {b, s});
 }
@@ -68,6 +68,7 @@ Tensor hard_weights(const AttentionOptions& o, const Tensor& scores, const Mask&
                           call.rng->next_key(), step);
   const bool draws = call.rng && o.hard != Hard::argmax;
   const bool learns = o.hard == Hard::straight_through;  // through the weights
+  if (!learns) note_choice(scores, draws ? "sample" : "argmax");
   const Tensor a = softmax(learns ? scores : detach(scores), mask);
   out.chosen = draws ? drawn_positions(a, call.rng->next_key(), step) : best_positions(a);
   if (draws && o.hard == Hard::reinforce) {
@@ -197,7 +198,7 @@ Tensor Attention::scores(const Tensor& q, const Memory& m) const {
 
 Attended Attention::operator()(const Tensor& q, const Memory& m, const AttentionCall& call) const {
   const Scope scope("attention");
-  const Tensor e = scores(q, m);
+  const Tensor e = noted(scores(q, m), "e");
   require(call.step.value_or(0) >= 0, "attention: expected a step >= 0, got {}", *call.step);
   require(options.window != Window::local_m || call.step || q.rank() == 3,
           "attention: local_m looks round the target position; say which one a single query "
@@ -206,21 +207,23 @@ Attended Attention::operator()(const Tensor& q, const Memory& m, const Attention
   Mask mask = m.mask;
   if (options.window != Window::global) {
     out.position = options.window == Window::local_p
-                       ? position(q, m.lengths)
+                       ? noted(position(q, m.lengths), "p")
                        : monotone_positions(e.shape(), call.step.value_or(0), e.dtype());
     mask = in_window(m.mask, e.shape(), out.position, options.reach);
   }
   Tensor a =
       options.hard == Hard::none ? softmax(e, mask) : hard_weights(options, e, mask, call, out);
+  (void)noted(a, "a");
   if (options.window == Window::local_p)
-    a = a * gaussian(out.position, e.shape().back(), static_cast<double>(options.reach) / 2);
+    a = noted(a * gaussian(out.position, e.shape().back(), static_cast<double>(options.reach) / 2),
+              "w");
   out.weights = a;
   if (q.rank() == 3) {
-    out.context = matmul(a, m.values);
+    out.context = noted(matmul(a, m.values), "c");
   } else {
     const int64_t b = a.shape()[0], s = a.shape()[1];
     const Tensor c = matmul(reshape(a, {b, 1, s}), m.values);  // [B, 1, V]
-    out.context = reshape(c, {b, m.values.shape()[2]});
+    out.context = noted(reshape(c, {b, m.values.shape()[2]}), "c");
   }
   return out;
 }

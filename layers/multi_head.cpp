@@ -41,10 +41,11 @@ MultiHeadOutput attend(const MultiHead& f, const Tensor& q, const HeadMemory& m,
   const int64_t b = q.shape()[0], t = q.shape()[1], n = q.shape()[2], d = q.shape()[3];
   const Mask kept = m.mask & mask;
   kept.check("multi_head", {b, n, t, m.keys.shape()[1]});
-  const Tensor scaled = swapped(scale(q, 1 / std::sqrt(static_cast<double>(d))));
-  const Tensor weights = softmax(matmul_nt(scaled, swapped(m.keys)), kept);  // [B, N, T, S]
+  const Tensor scaled = swapped(scale(noted(q, "q"), 1 / std::sqrt(static_cast<double>(d))));
+  const Tensor e = noted(matmul_nt(scaled, swapped(m.keys)), "e");
+  const Tensor weights = noted(softmax(e, kept), "a");  // [B, N, T, S]
   const Tensor used = Dropout{f.options.dropout}(weights, rng);
-  const Tensor heads = swapped(matmul(used, swapped(m.values)));  // [B, T, N, d]
+  const Tensor heads = swapped(noted(matmul(used, swapped(m.values)), "c"));  // [B, T, N, d]
   return {f.out_proj(reshape(heads, {b, t, n * d})), weights};
 }
 
@@ -96,9 +97,9 @@ HeadMemory MultiHead::memory(const Tensor& keys, const Mask& mask, const Tensor&
   const Scope scope("multi_head");
   if (packed(*this) && !values.defined()) {
     const std::vector<Tensor> both = split(projected(*this, keys, 1, 3), 2, 2);
-    return {both[0], both[1], mask};
+    return {noted(both[0], "k"), noted(both[1], "v"), mask};
   }
-  return {projected(*this, keys, 1, 2), projected(*this, held, 2, 3), mask};
+  return {noted(projected(*this, keys, 1, 2), "k"), noted(projected(*this, held, 2, 3), "v"), mask};
 }
 
 MultiHeadOutput MultiHead::operator()(const Tensor& query, const HeadMemory& m, const Mask& mask,
@@ -120,7 +121,7 @@ SelfAttended MultiHead::self(const Tensor& x, const Mask& mask, Rng* rng,
   if (past.keys.defined()) require_heads(*this, "a past", past, "x", x);
   const Scope scope("multi_head");
   const std::vector<Tensor> qkv = split(projected(*this, x, 0, 3), 2, 3);  // each [B, T, N, d]
-  HeadMemory m{qkv[1], qkv[2], past.mask};
+  HeadMemory m{noted(qkv[1], "k"), noted(qkv[2], "v"), past.mask};
   if (past.keys.defined()) {
     m.keys = concat({past.keys, m.keys}, 1);
     m.values = concat({past.values, m.values}, 1);

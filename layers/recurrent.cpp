@@ -55,6 +55,7 @@ Tensor run_stack(const RecurrentStack& stack, std::string_view name, const Tenso
     const auto first = static_cast<size_t>(layer * stack.directions());
     Tensor above = run(y, first, {.lengths = lengths, .reverse = false});
     if (o.bidirectional) {
+      const Scope back("reverse");
       const Tensor backward = run(y, first + 1, {.lengths = lengths, .reverse = true});
       above = concat({above, backward}, 2);
     }

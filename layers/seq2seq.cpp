@@ -121,10 +121,11 @@ class Walk {
     } else if (o.input_feeding) {
       gates = gates + linear(one_step(state.tensors.back()), w_.of_extra, {});
     }
-    const Tensor s = layers(gates, state);
+    const Tensor s = noted(layers(gates, state), "s");
     if (luong) a = attend(s, state.position);
     Tensor read = luong ? concat({s, a.context}, 2) : concat({s, a.context, words}, 2);
     if (luong || o.readout > 0) read = tanh(m_.readout(read));
+    (void)noted(read, "r");
     if (o.input_feeding) state.tensors.back() = select(read, 1, 0);
     state.position += words.shape()[1];
     return {read, a};
@@ -304,15 +305,19 @@ void Seq2Seq::visit(Visitor& see) {
 
 Tensor Seq2Seq::logits(const Tensor& r) const {
   const Scope scope("output");
-  return linear(r, options.tied ? target.weight : output.weight, output.bias);
+  return noted(linear(r, options.tied ? target.weight : output.weight, output.bias), "z");
 }
 
 Encoded Seq2Seq::encode(const Tensor& ids, const std::vector<int64_t>& lengths, Rng* rng) const {
   const Scope scope("encoder");
   require(ids.defined() && ids.rank() == 2, "seq2seq: expected source ids [B, S], got {}", ids);
   const Mask mask = Mask::lengths(lengths);
-  const EncoderOutput out = run_encoder(*this, dropout(source(ids), rng), mask, rng);
+  const Tensor x = dropout(noted(source(ids), "x"), rng);
+  const EncoderOutput out = run_encoder(*this, x, mask, rng);
+  (void)noted(out.y, "h");
   Encoded e{.memory = {}, .summary = out.h.back(), .state = first_state(*this, out)};
+  (void)noted(e.summary, "summary");
+  for (const Tensor& state : e.state.tensors) (void)noted(state, "s0");
   if (options.attention) e.memory = attention.memory(out.y, mask);
   return e;
 }
@@ -347,8 +352,8 @@ Seq2SeqOutput Seq2Seq::operator()(const Seq2SeqBatch& batch, const Seq2SeqCall& 
   const int64_t stride = alone ? steps : 1;
 
   const Walk walk(*this, e, call);
-  const Tensor words = dropout(target(batch.target_in), call.dropout);  // [B, T, E]
-  const Tensor shares = walk.share(words);                              // [B, T, gates H]
+  const Tensor words = dropout(noted(target(batch.target_in), "y"), call.dropout);  // [B, T, E]
+  const Tensor shares = walk.share(words);  // [B, T, gates H]
   std::vector<Tensor> reads, weights, chances, entropies;
   DecoderState state = e.state;
   Tensor own;  // [B, 1, E]: what the decoder itself said last, when it is fed that
@@ -364,6 +369,7 @@ Seq2SeqOutput Seq2Seq::operator()(const Seq2SeqBatch& batch, const Seq2SeqCall& 
     own = {};
     if (t + 1 < steps && call.forcing < 1 && call.coins->uniform() >= call.forcing) {
       // The choice of a word has no gradient: it is a cut.
+      note_choice(read, "argmax");
       std::vector<int64_t> best;
       {
         const NoTape cut;

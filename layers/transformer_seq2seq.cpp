@@ -18,7 +18,7 @@ Tensor embedded(const Embedding& words, const LearnedPositions& positions, const
 
 Tensor logits_of(const TransformerSeq2Seq& m, const Tensor& y) {
   const Scope scope("output");
-  return linear(y, m.options.tied ? m.target.weight : m.output.weight, m.output.bias);
+  return noted(linear(y, m.options.tied ? m.target.weight : m.output.weight, m.output.bias), "z");
 }
 
 // The weights [B, N, T, S] of the reported layer, averaged over its heads: [B, T, S].
@@ -108,9 +108,9 @@ TransformerEncoded TransformerSeq2Seq::encode(const Tensor& ids,
   e.mask.check("transformer", ids.shape());
   {
     const Scope scope("encoder");
-    auto [y, weights] =
-        encoder(embedded(source, source_positions, ids, 0, options.dropout, rng), e.mask, rng);
-    e.y = y;
+    const Tensor x = embedded(source, source_positions, ids, 0, options.dropout, rng);
+    auto [y, weights] = encoder(noted(x, "x"), e.mask, rng);
+    e.y = noted(y, "h");
     e.weights = std::move(weights);
   }
   const Scope scope("decoder");
@@ -145,8 +145,8 @@ TransformerDecoded TransformerSeq2Seq::decode(const Tensor& ids, const Transform
       ids.defined() && ids.rank() == 2 && ids.shape()[0] == e.y.shape()[0] && ids.shape()[1] > 0,
       "transformer: expected target ids [{}, T >= 1], got {}", e.y.shape()[0], ids);
   const Scope scope("decoder");
-  TransformerDecoderOutput out =
-      decoder(embedded(target, target_positions, ids, 0, options.dropout, rng), e.memory, {}, rng);
+  const Tensor y = embedded(target, target_positions, ids, 0, options.dropout, rng);
+  TransformerDecoderOutput out = decoder(noted(y, "y"), e.memory, {}, rng);
   return {logits_of(*this, out.y), std::move(out.self_weights), std::move(out.cross_weights)};
 }
 
