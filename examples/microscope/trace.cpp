@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "core/error.h"
+#include "core/version.h"
 #include "examples/microscope/schema.h"
 
 namespace heed::microscope {
@@ -29,8 +31,38 @@ TraceTensor tensor_of(const RecordedTensor& t) {
           .value = numbers_of(t.value),
           .grad_state = kStates.at(static_cast<size_t>(t.state)),
           .grad = t.grad.defined() ? numbers_of(t.grad) : Numbers{},
-          .cut = t.state == GradState::cut ? t.cut : "",
+          .cut = t.cut,
+          .ends = t.ends,
           .detached_from = t.detached_from};
+}
+
+// A mask as 1 and 0 for every number of the op's first input.
+Json bits_of(const Mask& mask, const Shape& shape) {
+  Json bits = Json::array();
+  const int64_t n = shape.rank() > 0 ? shape.back() : 0, rows = n == 0 ? 0 : shape.numel() / n;
+  for (int64_t r = 0; r < rows; ++r) {
+    const Mask::Row row = mask.row(shape, r);
+    for (int64_t j = 0; j < n; ++j) bits.push_back(row[j] ? 1 : 0);
+  }
+  return bits;
+}
+
+Json attributes_of(const RecordedOp& op, const Shape& first) {
+  Json all = Json::object();
+  for (const RecordedAttribute& a : op.attributes)
+    std::visit(
+        [&](const auto& v) {
+          using T = std::decay_t<decltype(v)>;
+          if constexpr (std::is_same_v<T, Mask>) {
+            if (!v.keeps_all()) all[a.name] = bits_of(v, first);
+          } else if constexpr (std::is_same_v<T, double>) {
+            all[a.name] = json_number(v);
+          } else {
+            all[a.name] = v;
+          }
+        },
+        a.value);
+  return all;
 }
 
 TraceFormula formula_of(const OpInfo& info) {
@@ -54,9 +86,13 @@ Trace trace_of(const Recorded& recorded) {
                .in = o.in,
                .out = o.out,
                .saved = {},
+               .attrs = {},
                .bwd = o.step,
                .sends = {}};
     for (const RecordedSaved& s : o.saved) op.saved.push_back({std::string(s.name), s.tensor});
+    // A variadic op has at least one input, and only ops of tensors that are there have masks.
+    op.attrs = attributes_of(
+        o, o.in[0] < 0 ? Shape{} : recorded.tensors[static_cast<size_t>(o.in[0])].value.shape());
     const auto same = [&](const TraceFormula& f) { return f.op == op.op; };
     if (std::none_of(t.formulas.begin(), t.formulas.end(), same))
       t.formulas.push_back(formula_of(*o.info));
@@ -73,12 +109,73 @@ Trace trace_of(const Recorded& recorded) {
   return t;
 }
 
+Json meta_of(DType dtype) {
+  const std::string text = version_text("heed");
+  return {{"tool", "microscope"},
+          {"version", text.substr(0, text.find('\n'))},
+          {"dtype", std::string(name_of(dtype))}};
+}
+
+Json stats_of(const Numbers& all) {
+  double low = INFINITY, high = -INFINITY, sum = 0, squares = 0;
+  int64_t zeros = 0, finite = 0;
+  for (const double v : all) {
+    zeros += v == 0 ? 1 : 0;
+    if (!std::isfinite(v)) continue;
+    ++finite;
+    low = std::min(low, v), high = std::max(high, v);
+    sum += v, squares += v * v;
+  }
+  const auto known = [&](double v) { return finite > 0 ? Json(v) : Json(nullptr); };
+  return {{"min", known(low)},
+          {"max", known(high)},
+          {"mean", known(sum / static_cast<double>(finite))},
+          {"l2", json_number(std::sqrt(squares))},
+          {"zeros", zeros},
+          {"nonfinite", static_cast<int64_t>(all.size()) - finite}};
+}
+
+std::string scope_path(const Trace& t, int scope) {
+  std::string path;
+  for (; scope != 0; scope = t.scopes[static_cast<size_t>(scope)].parent) {
+    const TraceScope& s = t.scopes[static_cast<size_t>(scope)];
+    const std::string here = s.index < 0 ? s.name : fmt::format("{}[{}]", s.name, s.index);
+    path = path.empty() ? here : here + "/" + path;
+  }
+  return path;
+}
+
+namespace {
+
+// Whether the scopes of `wanted` ("step[2]/attention/e") are among those of a tensor, in order.
+bool path_fits(const Trace& t, const TraceTensor& x, std::string_view wanted) {
+  const size_t last = wanted.rfind('/');
+  if (x.name.empty() || wanted.substr(last + 1) != x.name) return false;
+  std::string_view scopes = wanted.substr(0, last);
+  for (int scope = x.scope; scope != 0; scope = t.scopes[static_cast<size_t>(scope)].parent) {
+    const TraceScope& s = t.scopes[static_cast<size_t>(scope)];
+    const size_t slash = scopes.rfind('/');
+    const std::string_view inner =
+        slash == std::string_view::npos ? scopes : scopes.substr(slash + 1);
+    const std::string here = s.index < 0 ? s.name : fmt::format("{}[{}]", s.name, s.index);
+    if (inner != here && inner != s.name) continue;
+    if (slash == std::string_view::npos) return true;
+    scopes = scopes.substr(0, slash);
+  }
+  return false;
+}
+
+}  // namespace
+
 int Trace::find(const std::string& name) const {
   std::string known;
   for (size_t i = tensors.size(); i-- > 0;) {
     if (tensors[i].name == name && !name.empty()) return static_cast<int>(i);
     if (name == fmt::format("#{}", i)) return static_cast<int>(i);
   }
+  if (name.find('/') != std::string::npos)
+    for (size_t i = tensors.size(); i-- > 0;)
+      if (path_fits(*this, tensors[i], name)) return static_cast<int>(i);
   for (const TraceTensor& t : tensors)
     if (!t.name.empty() && known.size() < 200)
       known += (known.empty() ? "" : ", ") + harmless(t.name);

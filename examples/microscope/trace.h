@@ -32,6 +32,7 @@ struct TraceTensor {
   std::string grad_state;  // done, not_reached, cut, no_grad
   Numbers grad;            // only where done
   std::string cut;         // how, where cut
+  std::string ends;        // how its value goes on without a gradient, whatever its own state
   int detached_from = -1;
   bool has_grad() const { return grad_state == "done"; }
 };
@@ -47,8 +48,9 @@ struct TraceOp {
   std::vector<int> in;  // -1: left out
   std::vector<int> out;
   std::vector<TraceSaved> saved;
-  int bwd = -1;            // its place in the backward order
-  std::vector<int> sends;  // the inputs it contributed to, in order
+  Json attrs = Json::object();  // what it was told beside its tensors
+  int bwd = -1;                 // its place in the backward order
+  std::vector<int> sends;       // the inputs it contributed to, in order
 };
 
 struct TraceContribution {
@@ -62,7 +64,7 @@ struct TraceFormula {
 };
 
 struct Trace {
-  Json meta, run;
+  Json meta = Json::object(), run = Json::object();
   std::vector<TraceScope> scopes;
   std::vector<TraceTensor> tensors;
   std::vector<TraceOp> ops;  // in forward order
@@ -70,18 +72,34 @@ struct Trace {
   int seed = -1;  // the tensor that was differentiated
   Numbers seed_value;
   std::vector<TraceFormula> formulas;
+  // Further fields of the file as they stand there; see heed-trace-1.schema.json.
+  Json checks = Json::array(), diags = Json::array(), views = Json::object();
 
-  /// A tensor by its name (the last of that name) or as "#12". Throws std::invalid_argument with
-  /// the names there are.
+  /// A tensor by its name (the last of that name), by its path or the end of it
+  /// ("decoder/step[2]/attention/e", "step[2]/e": scopes may be left out), or as "#12". Throws
+  /// std::invalid_argument with the names there are.
   int find(const std::string& name) const;
 };
+
+/// "decoder/step[2]/attention"; "" for the root.
+std::string scope_path(const Trace& trace, int scope);
 
 /// The trace of a recording, without meta and run.
 Trace trace_of(const Recorded& recorded);
 
+/// What `meta` says of the program and the dtype of a run.
+Json meta_of(DType dtype);
+
+/// {"min", "max", "mean", "l2", "zeros", "nonfinite"} of a tensor's numbers; the first three are
+/// null where none is finite.
+Json stats_of(const Numbers& numbers);
+
 /// The text of a trace file: one record per line, the shortest decimals that read back as the same
 /// bits.
 std::string to_json(const Trace& trace);
+
+/// A number as such a file writes it: NaN and infinities are strings.
+Json json_number(double v);
 
 /// Reads a trace file's text; `path` is for errors. Throws FileError where it is too large, not
 /// JSON, or not as the schema says. Nothing is promised about the numbers: see `faults`.
@@ -94,6 +112,9 @@ std::vector<std::string> faults(const Trace& trace, size_t most = 8);
 
 /// A whole file, read and free of faults. Throws FileError.
 Trace load_trace(const std::string& path);
+
+/// Writes a trace file. Throws FileError when it cannot be, or is larger than what is read.
+void save(const std::string& path, const Trace& trace);
 
 /// The largest file that is read.
 inline constexpr uint64_t kMostBytes = 50'000'000;

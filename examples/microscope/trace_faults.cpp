@@ -85,6 +85,10 @@ struct Auditor {
           continue;
         made[static_cast<size_t>(y)] = true;
       }
+      if (const auto mask = o.attrs.find("mask"); mask != o.attrs.end())
+        expect(mask->is_array() && !o.in.empty() && is_tensor(o.in[0]) &&
+                   mask->size() == tensor(o.in[0]).value.size(),
+               "op {} ({}): its mask has not as many places as its first input", i, o.op);
       for (const TraceSaved& s : o.saved)
         expect(is_tensor(s.tensor), "op {} ({}): saved {} does not exist", i, o.op, s.tensor);
     }

@@ -17,6 +17,16 @@ std::string number_text(double v, bool narrow) {
   return narrow ? fmt::format("{}", static_cast<float>(v)) : fmt::format("{}", v);
 }
 
+}  // namespace
+
+Json json_number(double v) {
+  if (std::isnan(v)) return "NaN";
+  if (std::isinf(v)) return v < 0 ? "-Infinity" : "Infinity";
+  return v;
+}
+
+namespace {
+
 std::string numbers_text(const Numbers& all, const std::string& dtype) {
   std::string text;
   for (const double v : all) {
@@ -60,6 +70,11 @@ std::string list(const std::vector<T>& all, F each) {
   return "[" + text + "]";
 }
 
+std::string rows_text(const Json& rows) {
+  return list(std::vector<Json>(rows.begin(), rows.end()),
+              [](size_t, const Json& row) { return row.dump(); });
+}
+
 std::string tensor_text(size_t id, const TraceTensor& t) {
   std::vector<Field> fields{{"id", number(id)},
                             {"name", text_of(t.name)},
@@ -70,7 +85,9 @@ std::string tensor_text(size_t id, const TraceTensor& t) {
                             {"producer", or_null(t.producer).dump()},
                             {"grad_state", text_of(t.grad_state)}};
   if (!t.cut.empty()) fields.emplace_back("cut", text_of(t.cut));
+  if (!t.ends.empty()) fields.emplace_back("ends", text_of(t.ends));
   if (t.detached_from >= 0) fields.emplace_back("detached_from", std::to_string(t.detached_from));
+  if (t.dtype != "i64") fields.emplace_back("stats", stats_of(t.value).dump());
   fields.emplace_back("value", numbers_text(t.value, t.dtype));
   fields.emplace_back("grad", t.has_grad() ? numbers_text(t.grad, t.dtype) : "null");
   return record(fields);
@@ -85,6 +102,7 @@ std::string op_text(size_t id, const TraceOp& o) {
                  {"in", or_nulls(o.in).dump()},
                  {"out", Json(o.out).dump()},
                  {"saved", saved.dump()},
+                 {"attrs", o.attrs.dump()},
                  {"formula", text_of(o.op)},
                  {"fwd", number(id)},
                  {"bwd", or_null(o.bwd).dump()},
@@ -131,6 +149,7 @@ TraceTensor tensor_from(const Json& j) {
                 .grad_state = j["grad_state"],
                 .grad = {},
                 .cut = j.value("cut", ""),
+                .ends = j.value("ends", ""),
                 .detached_from = j.value("detached_from", -1)};
   t.value = numbers_from(j["value"], t.dtype);
   if (!j["grad"].is_null()) t.grad = numbers_from(j["grad"], t.dtype);
@@ -143,6 +162,7 @@ TraceOp op_from(const Json& j) {
             .in = {},
             .out = j["out"],
             .saved = {},
+            .attrs = j["attrs"],
             .bwd = index_of(j["bwd"]),
             .sends = j["sends"]};
   for (const Json& i : j["in"]) o.in.push_back(index_of(i));
@@ -202,7 +222,8 @@ std::string to_json(const Trace& t) {
          ",\n\"scopes\":" + list(t.scopes, scope) +
          ",\n\"tensors\":" + list(t.tensors, tensor_text) + ",\n\"ops\":" + list(t.ops, op_text) +
          ",\n\"contribs\":" + list(t.contribs, contribution) + ",\n\"seeds\":[" + seed +
-         "],\n\"formulas\":" + formulas_text(t.formulas) + "}\n";
+         "],\n\"checks\":" + rows_text(t.checks) + ",\n\"diags\":" + rows_text(t.diags) +
+         ",\n\"views\":" + t.views.dump() + ",\n\"formulas\":" + formulas_text(t.formulas) + "}\n";
 }
 
 Trace trace_from(const std::string& text, const std::string& path) {
@@ -218,18 +239,35 @@ Trace trace_from(const std::string& text, const std::string& path) {
   t.run = j["run"];
   for (const Json& s : j["scopes"])
     t.scopes.push_back({s["name"], index_of(s["index"]), s["parent"]});
-  for (const Json& x : j["tensors"]) t.tensors.push_back(tensor_from(x));
+  for (const Json& x : j["tensors"]) {
+    t.tensors.push_back(tensor_from(x));
+    if (x.contains("stats") && x["stats"] != stats_of(t.tensors.back().value))
+      fail_file(path, "tensors[{}].stats: they are not those of its numbers", t.tensors.size() - 1);
+  }
   for (const Json& o : j["ops"]) t.ops.push_back(op_from(o));
   for (const Json& c : j["contribs"]) {
     const std::string& dtype = t.tensors[c["tensor"].get<size_t>()].dtype;
     t.contribs.push_back({c["op"], c["slot"], c["tensor"], numbers_from(c["value"], dtype)});
   }
+  t.checks = j.value("checks", Json::array());
+  t.diags = j.value("diags", Json::array());
+  t.views = j.value("views", Json::object());
   const Json& seed = j["seeds"][0];
   t.seed = seed["tensor"];
   t.seed_value = numbers_from(seed["value"], t.tensors[static_cast<size_t>(t.seed)].dtype);
   for (const auto& [op, f] : j["formulas"].items())
     t.formulas.push_back({op, f["fwd_txt"], f["inputs"], f["vjp_txt"]});
   return t;
+}
+
+void save(const std::string& path, const Trace& trace) {
+  const std::string text = to_json(trace);
+  if (text.size() > kMostBytes)
+    fail_file(path,
+              "the trace would be {} MB, and at most {} are read; trace a shorter sentence or a "
+              "smaller model",
+              text.size() / 1'000'000, kMostBytes / 1'000'000);
+  write_file(path, text);
 }
 
 Trace load_trace(const std::string& path) {

@@ -213,13 +213,16 @@ TEST(MicroscopeValidate, SurvivesAnythingInAnyPlace) {
                          {1, 2},
                          {{"a", 1}}};
   size_t refused = 0, all = 0;
-  for (const auto& [pointer, value] : flat.items())
+  for (const auto& [pointer, value] : flat.items()) {
+    const bool stats = pointer.find("/stats/") != std::string::npos;
+    if (stats && !pointer.starts_with("/tensors/0/")) continue;  // one of many alike
     for (const Json& other : others) {
       Json bad = good;
       bad[Json::json_pointer(pointer)] = other;
       ++all;
       refused += refusal(bad) != "valid" ? 1 : 0;
     }
+  }
   EXPECT_GT(refused, all / 2);
   for (const char* table : {"scopes", "tensors", "ops", "contribs", "seeds"})
     for (size_t i = 0; i < good[table].size(); ++i)
