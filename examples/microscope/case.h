@@ -4,12 +4,16 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "autograd/recording.h"
 #include "core/mask.h"
 #include "examples/microscope/trace.h"
 
 namespace heed::microscope {
+
+/// How true the gradient of a hard choice is: {"kind", "label"}.
+Json estimator_of(const std::string& kind);
 
 /// Checks the JSON of a case file. Throws FileError with the field and what was expected of it.
 void check_case(const Json& json, const std::string& path);
@@ -44,6 +48,10 @@ class Case {
   Tensor direction(const Tensor& x) const;
   Tensor soft(const Tensor& e, const Mask& mask, bool masked) const;
   Tensor local(const Tensor& q, const Tensor& e) const;
+  Tensor hard(const Tensor& e, const Mask& mask, bool masked) const;
+  std::pair<Tensor, Tensor> context() const;
+  Tensor heads() const;
+  Outcome ending(const Tensor& c, const Tensor& e) const;
   Tensor use(const std::string& name) const;
 
   std::string mechanism_;
@@ -54,7 +62,9 @@ class Case {
   int64_t target_ = -1;
   double reach_ = 0, position_ = 0;
   Tensor cotangent_;
-  int64_t n_;
+  int64_t n_, heads_ = 1, position_of_row_ = -1;
+  bool causal_ = false, residual_ = false;
+  Json hard_;  // as in the file; null: soft
 };
 
 /// Runs a case and records it.
