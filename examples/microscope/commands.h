@@ -7,10 +7,17 @@
 
 namespace heed::microscope {
 
+// What makes traces (command_trace.cpp).
 Run add_trace(CommandLine& program);
+Run add_rerun(CommandLine& program);
+// What judges them (command_check.cpp).
 Run add_validate(CommandLine& program);
-Run add_export(CommandLine& program);
 Run add_check(CommandLine& program);
+Run add_why(CommandLine& program);
+// What looks at them (command_look.cpp).
+Run add_path(CommandLine& program);
+Run add_compare(CommandLine& program);
+Run add_export(CommandLine& program);
 Run add_lesson(CommandLine& program);
 
 }  // namespace heed::microscope

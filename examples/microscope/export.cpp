@@ -1,0 +1,300 @@
+#include "examples/microscope/export.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "core/error.h"
+#include "examples/microscope/schema.h"
+#include "examples/microscope/session.h"
+#include "examples/microscope/trace.h"
+
+namespace heed::microscope {
+namespace {
+
+size_t at(int i) {
+  return static_cast<size_t>(i);
+}
+
+std::string label(const Trace& t, int i) {
+  const std::string& name = t.tensors[at(i)].name;
+  return name.empty() ? fmt::format("#{}", i) : harmless(name);
+}
+
+// The trace's own digits.
+std::string digits(double v, const std::string& dtype) {
+  if (std::isnan(v)) return "NaN";
+  if (std::isinf(v)) return v < 0 ? "-Infinity" : "Infinity";
+  return dtype == "f32" ? fmt::format("{}", static_cast<float>(v)) : fmt::format("{}", v);
+}
+
+// A tensor as matrices [rows, cols], one for each place of its outer axes.
+struct Matrices {
+  size_t rows, cols, count;
+  explicit Matrices(const TraceTensor& x) : rows(1), cols(1), count(1) {
+    const size_t rank = x.shape.size();
+    if (rank > 0) cols = static_cast<size_t>(x.shape[rank - 1]);
+    if (rank > 1) rows = static_cast<size_t>(x.shape[rank - 2]);
+    if (rows * cols > 0) count = x.value.size() / (rows * cols);
+  }
+  // "[0,1]" of the outer axes; "" where there are none.
+  static std::string place(const TraceTensor& x, size_t matrix) {
+    TraceTensor outer;
+    if (x.shape.size() < 3) return "";
+    outer.shape.assign(x.shape.begin(), x.shape.end() - 2);
+    return place_of(outer, matrix);
+  }
+};
+
+std::string escaped(const std::string& text, const char* format) {
+  std::string out;
+  for (const char c : harmless(text)) {
+    const std::string_view xml = c == '<'   ? "&lt;"
+                                 : c == '>' ? "&gt;"
+                                 : c == '&' ? "&amp;"
+                                 : c == '"' ? "&quot;"
+                                            : "";
+    const std::string_view tex =
+        c == '_' || c == '#' || c == '%' || c == '&' || c == '$' || c == '{' || c == '}' ? "\\"
+                                                                                         : "";
+    if (*format == 'x' && !xml.empty()) {
+      out += xml;
+    } else if (*format == 't' && (c == '^' || c == '~' || c == '\\')) {
+      out += c == '^' ? "\\^{}" : c == '~' ? "\\~{}" : "\\textbackslash{}";
+    } else if (*format == 't') {
+      out += tex, out += c;
+    } else if (*format == 'd' && (c == '"' || c == '\\')) {
+      out += '\\', out += c;
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+const Numbers* part(const TraceTensor& x, bool grad) {
+  return !grad ? &x.value : x.has_grad() ? &x.grad : nullptr;
+}
+
+std::string why_none(const TraceTensor& x) {
+  return x.grad_state == "cut" ? "cut: " + harmless(x.cut) : x.grad_state;
+}
+
+// The words of the rows and columns, where this is a matrix of attention.
+const Json* view_of(const Trace& t, int tensor) {
+  const auto it = t.views.find("alignment");
+  if (it == t.views.end()) return nullptr;
+  for (const Json& v : *it)
+    if (v["tensor"] == tensor || v["scores"] == tensor) return &v;
+  return nullptr;
+}
+
+// Blue below 0, white, orange above; both ends are told apart without colour by the number's sign.
+std::string colour(double v, double most) {
+  if (!std::isfinite(v)) return "#888888";
+  const double s = most > 0 ? std::clamp(v / most, -1.0, 1.0) : 0;
+  const int r = static_cast<int>(std::lround(s < 0 ? 255 + s * (255 - 33) : 255 + s * -25));
+  const int g = static_cast<int>(std::lround(s < 0 ? 255 + s * (255 - 102) : 255 - s * 158));
+  const int b = static_cast<int>(std::lround(s < 0 ? 255 + s * (255 - 172) : 255 - s * 254));
+  return fmt::format("#{:02x}{:02x}{:02x}", r, g, b);
+}
+
+}  // namespace
+
+Json json_of(const Trace& t, int tensor) {
+  const TraceTensor& x = t.tensors[at(tensor)];
+  const auto numbers = [](const Numbers& all) {
+    Json list = Json::array();
+    for (const double v : all) list.push_back(json_number(v));
+    return list;
+  };
+  Json j = {{"node", label(t, tensor)},   {"shape", x.shape},
+            {"dtype", x.dtype},           {"value", numbers(x.value)},
+            {"grad_state", x.grad_state}, {"grad", x.has_grad() ? numbers(x.grad) : Json(nullptr)}};
+  if (!x.cut.empty()) j["cut"] = x.cut;
+  return j;
+}
+
+std::string csv_of(const Trace& t, int tensor) {
+  const TraceTensor& x = t.tensors[at(tensor)];
+  std::string text;
+  for (size_t a = 0; a < x.shape.size(); ++a) text += fmt::format("i{},", a);
+  text += "value,grad\n";
+  for (size_t i = 0; i < x.value.size(); ++i) {
+    const std::string place = place_of(x, i);  // "[0,1]"
+    if (!x.shape.empty()) text += place.substr(1, place.size() - 2) + ",";
+    text +=
+        digits(x.value[i], x.dtype) + "," + (x.has_grad() ? digits(x.grad[i], x.dtype) : "") + "\n";
+  }
+  return text;
+}
+
+std::string markdown_of(const Trace& t, int tensor) {
+  const TraceTensor& x = t.tensors[at(tensor)];
+  const Matrices m(x);
+  std::string text = fmt::format("## {}\n", label(t, tensor));
+  for (const bool grad : {false, true}) {
+    const Numbers* all = part(x, grad);
+    if (!all) {
+      text += fmt::format("\nNo gradient: {}.\n", why_none(x));
+      continue;
+    }
+    for (size_t k = 0; k < m.count; ++k) {
+      text += fmt::format("\n{}{}\n\n|", grad ? "gradient" : "value", Matrices::place(x, k));
+      for (size_t c = 0; c < m.cols; ++c) text += fmt::format(" {} |", c);
+      text += "\n|";
+      for (size_t c = 0; c < m.cols; ++c) text += "---:|";
+      for (size_t r = 0; r < m.rows; ++r) {
+        text += "\n|";
+        for (size_t c = 0; c < m.cols; ++c)
+          text += " " + digits((*all)[(k * m.rows + r) * m.cols + c], x.dtype) + " |";
+      }
+      text += "\n";
+    }
+  }
+  return text;
+}
+
+std::string latex_of(const Trace& t, int tensor) {
+  const TraceTensor& x = t.tensors[at(tensor)];
+  const Matrices m(x);
+  std::string text;
+  if (x.producer >= 0) {
+    const TraceOp& op = t.ops[at(x.producer)];
+    for (const TraceFormula& f : t.formulas) {
+      if (f.op != op.op) continue;
+      text += fmt::format("% op {} ({})\n\\texttt{{{}}}\\\\\n", x.producer, op.op,
+                          escaped(f.forward, "tex"));
+      for (const std::string& b : f.backward)
+        text += fmt::format("\\texttt{{{}}}\\\\\n", escaped(b, "tex"));
+    }
+  }
+  const auto number = [&](double v) {
+    if (std::isnan(v)) return std::string("\\mathrm{NaN}");
+    if (std::isinf(v)) return std::string(v < 0 ? "-\\infty" : "\\infty");
+    return digits(v, x.dtype);
+  };
+  for (const bool grad : {false, true}) {
+    const Numbers* all = part(x, grad);
+    if (!all) {
+      text += fmt::format("% no gradient: {}\n", why_none(x));
+      continue;
+    }
+    for (size_t k = 0; k < m.count; ++k) {
+      const std::string name =
+          "\\mathtt{" + escaped(label(t, tensor), "tex") + "}" + Matrices::place(x, k);
+      text += fmt::format("\\[ {} = \\begin{{bmatrix}}\n",
+                          grad ? "\\frac{\\partial L}{\\partial " + name + "}" : name);
+      for (size_t r = 0; r < m.rows; ++r) {
+        for (size_t c = 0; c < m.cols; ++c)
+          text += (c == 0 ? "  " : " & ") + number((*all)[(k * m.rows + r) * m.cols + c]);
+        text += r + 1 < m.rows ? " \\\\\n" : "\n";
+      }
+      text += "\\end{bmatrix} \\]\n";
+    }
+  }
+  return text;
+}
+
+std::string svg_of(const Trace& t, int tensor) {
+  const TraceTensor& x = t.tensors[at(tensor)];
+  const Matrices m(x);
+  require(x.value.size() <= 10'000, "export: expected at most 10000 numbers for a picture, got {}",
+          x.value.size());
+  const Json* view = view_of(t, tensor);
+  const auto word = [&](const char* side, size_t i) {
+    const bool known = view && i < (*view)[side].size();
+    return known ? escaped((*view)[side][i].get<std::string>(), "xml") : std::to_string(i);
+  };
+  constexpr size_t kCell = 48, kLeft = 96, kTop = 56, kGap = 40;
+  const size_t height = m.rows * kCell + kTop + 16, width = m.cols * kCell + kLeft;
+  const size_t parts = x.has_grad() ? 2 : 1;
+  std::string body;
+  for (size_t p = 0; p < parts; ++p) {
+    const Numbers& all = *part(x, p == 1);
+    double most = 0;
+    for (const double v : all)
+      if (std::isfinite(v)) most = std::max(most, std::abs(v));
+    for (size_t k = 0; k < m.count; ++k) {
+      const size_t left = p * (width + kGap), top = k * height;
+      body += fmt::format(
+          "<text x=\"{}\" y=\"{}\" font-weight=\"bold\">{}{}</text>\n", left + kLeft, top + 18,
+          (p == 1 ? "dL/d" : "") + escaped(label(t, tensor), "xml"), Matrices::place(x, k));
+      for (size_t c = 0; c < m.cols; ++c)
+        body += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
+                            left + kLeft + c * kCell + kCell / 2, top + kTop - 8, word("cols", c));
+      for (size_t r = 0; r < m.rows; ++r) {
+        body +=
+            fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{}</text>\n", left + kLeft - 8,
+                        top + kTop + r * kCell + kCell / 2 + 4, word("rows", r));
+        for (size_t c = 0; c < m.cols; ++c) {
+          const double v = all[(k * m.rows + r) * m.cols + c];
+          const size_t cx = left + kLeft + c * kCell, cy = top + kTop + r * kCell;
+          body += fmt::format(
+              "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{}\" stroke=\"#cccccc\">"
+              "<title>{}</title></rect><text x=\"{}\" y=\"{}\" text-anchor=\"middle\" "
+              "font-size=\"10\">{:.3g}</text>\n",
+              cx, cy, kCell, kCell, colour(v, most), digits(v, x.dtype), cx + kCell / 2,
+              cy + kCell / 2 + 4, v);
+        }
+      }
+    }
+  }
+  return fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" "
+      "font-family=\"sans-serif\" font-size=\"12\">\n"
+      "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n{}</svg>\n",
+      parts * width + (parts - 1) * kGap + 16, m.count * height, body);
+}
+
+std::string dot_of(const Trace& t, int tensor) {
+  std::set<int> ops;
+  for (int k = 0; k < static_cast<int>(t.ops.size()); ++k) {
+    const TraceOp& op = t.ops[at(k)];
+    const bool touches = std::find(op.in.begin(), op.in.end(), tensor) != op.in.end() ||
+                         std::find(op.out.begin(), op.out.end(), tensor) != op.out.end();
+    if (tensor < 0 || touches) ops.insert(k);
+  }
+  const auto norm = [](const Numbers& all) {
+    double squares = 0;
+    for (const double v : all) squares += v * v;
+    return std::sqrt(squares);
+  };
+  double most = 0;
+  for (const TraceContribution& c : t.contribs) most = std::max(most, norm(c.value));
+  std::set<int> tensors;
+  std::string edges;
+  for (const int k : ops) {
+    const TraceOp& op = t.ops[at(k)];
+    edges += fmt::format("  op{} [shape=box, label=\"{}: {}\"];\n", k, k, escaped(op.op, "dot"));
+    for (size_t slot = 0; slot < op.in.size(); ++slot) {
+      const int x = op.in[slot];
+      if (x < 0) continue;
+      tensors.insert(x);
+      double flow = -1;
+      for (const TraceContribution& c : t.contribs)
+        if (c.op == k && c.slot == static_cast<int>(slot)) flow = norm(c.value);
+      const bool cut = t.tensors[at(x)].grad_state == "cut";
+      edges += fmt::format("  t{} -> op{} [{}];\n", x, k,
+                           flow < 0 ? fmt::format("style={}", cut ? "dashed" : "dotted")
+                                    : fmt::format("penwidth={:.2f}, label=\"{:.3g}\"",
+                                                  0.5 + (most > 0 ? 4 * flow / most : 0), flow));
+    }
+    for (const int y : op.out) {
+      tensors.insert(y);
+      edges += fmt::format("  op{} -> t{};\n", k, y);
+    }
+  }
+  std::string nodes;
+  for (const int i : tensors) {
+    const TraceTensor& x = t.tensors[at(i)];
+    std::string shape;
+    for (const int64_t n : x.shape) shape += (shape.empty() ? "" : ", ") + std::to_string(n);
+    nodes += fmt::format("  t{} [label=\"{} [{}]\"{}];\n", i, escaped(label(t, i), "dot"), shape,
+                         i == tensor ? ", penwidth=2" : "");
+  }
+  return "digraph trace {\n  rankdir=LR;\n  node [fontname=\"sans-serif\"];\n" + nodes + edges +
+         "}\n";
+}
+
+}  // namespace heed::microscope

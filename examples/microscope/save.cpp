@@ -1,0 +1,19 @@
+#include "examples/microscope/save.h"
+
+#include "core/error.h"
+#include "core/file_bytes.h"
+#include "examples/microscope/diags.h"
+#include "examples/microscope/trace.h"
+
+namespace heed {
+
+void save_trace(const std::string& path, const Recorded& recorded, const std::string& title) {
+  microscope::Trace t = microscope::trace_of(recorded);
+  t.meta = microscope::meta_of(recorded.seed.dtype());
+  if (!title.empty()) t.meta["title"] = title;
+  t.run = microscope::Json::object();
+  t.diags = microscope::diags_of(t);
+  microscope::save(path, t);
+}
+
+}  // namespace heed
