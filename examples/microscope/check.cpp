@@ -38,13 +38,15 @@ std::vector<int> named(const Trace& t, std::initializer_list<const char*> names)
 // The middles of windows that stand on an edge: a step of theirs lets a position in or out, which
 // the frozen mask of a trace computed again would not show.
 std::vector<int> on_an_edge(const Trace& t, double step) {
-  double reach = 0;
-  if (t.run.contains("case")) {
-    const Json params = t.run["case"].value("params", Json::object());
-    reach = t.run["case"].value("mechanism", "") == "local_p" ? params.value("D", 0.0) : 0.0;
-  } else if (t.run.contains("pair")) {
-    reach = t.run["pair"].value("mech", "") == "local_p" ? t.run["pair"].value("reach", 0.0) : 0.0;
-  }
+  const auto field = [&](const char* source, const char* key) {
+    const Json recipe = t.run.value(source, Json::object());
+    return recipe.value(key, Json());
+  };
+  Json width;
+  if (field("case", "mechanism") == "local_p" && field("case", "params").is_object())
+    width = field("case", "params").value("D", Json());
+  if (field("pair", "mech") == "local_p") width = field("pair", "reach");
+  const double reach = width.is_number() ? width.get<double>() : 0;
   std::vector<int> edges;
   if (reach <= 0) return edges;
   for (const int i : named(t, {"p", "p_t"}))
@@ -64,7 +66,11 @@ bool same_side(const TraceOp& op, const std::vector<Tensor>& one,
     if (op.op == "relu" || op.op == "abs") {
       for (const double v : x(0)) sides.push_back(sign(v));
     } else if (op.op == "clamp") {
-      const double low = op.attrs.at("low"), high = op.attrs.at("high");
+      const auto bound = [&](const char* key) {
+        const Json& j = op.attrs.at(key);
+        return j.is_number() ? j.get<double>() : j == "-Infinity" ? -INFINITY : INFINITY;
+      };
+      const double low = bound("low"), high = bound("high");
       for (const double v : x(0)) sides.push_back(sign(v - low) + sign(v - high));
     } else if (op.op == "maximum") {
       const Numbers a = x(0), b = x(1);

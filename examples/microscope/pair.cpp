@@ -383,7 +383,8 @@ Trace record_model(const ModelOptions& asked) {
       o.label_smoothing, {});
   t.meta = meta_of(o.dtype);
   t.run["model"] = to_json(o);
-  t.run["mode"] = asked.tgt.empty() ? "free_running" : "teacher_forcing";
+  t.run["mode"] =
+      "teacher_forcing";  // also of words that the model said itself, once they are said
   return t;
 }
 

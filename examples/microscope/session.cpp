@@ -90,7 +90,12 @@ void Session::put_outputs(std::vector<Tensor>& values, int k) const {
   const TraceOp& op = trace_.ops[at(k)];
   require(out.size() == op.out.size(), "op {} ({}): expected {} outputs, the trace has {}", k,
           op.op, out.size(), op.out.size());
-  for (size_t j = 0; j < out.size(); ++j) put(values, op.out[j], out[j]);
+  for (size_t j = 0; j < out.size(); ++j) {
+    const Shape expected(trace_.tensors[at(op.out[j])].shape);
+    require(out[j].shape() == expected, "op {} ({}): it makes {}, the trace says {}", k, op.op,
+            out[j].shape(), expected);
+    put(values, op.out[j], out[j]);
+  }
 }
 
 // Everything from the beginning, under whatever tape is active.

@@ -87,7 +87,9 @@ std::string tensor_text(size_t id, const TraceTensor& t) {
   if (!t.cut.empty()) fields.emplace_back("cut", text_of(t.cut));
   if (!t.ends.empty()) fields.emplace_back("ends", text_of(t.ends));
   if (t.detached_from >= 0) fields.emplace_back("detached_from", std::to_string(t.detached_from));
-  if (t.dtype != "i64") fields.emplace_back("stats", stats_of(t.value).dump());
+  constexpr size_t kAtOneGlance = 16;
+  if (t.dtype != "i64" && t.value.size() > kAtOneGlance)
+    fields.emplace_back("stats", stats_of(t.value).dump());
   fields.emplace_back("value", numbers_text(t.value, t.dtype));
   fields.emplace_back("grad", t.has_grad() ? numbers_text(t.grad, t.dtype) : "null");
   return record(fields);

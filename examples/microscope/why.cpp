@@ -68,14 +68,17 @@ struct Asker {
   }
 
   bool kept(const TraceOp& op, size_t index) const {
-    return !op.attrs.contains("mask") || op.attrs["mask"][index] != 0;
+    const auto mask = op.attrs.find("mask");
+    return mask == op.attrs.end() || index >= mask->size() || (*mask)[index] != 0;
   }
 
   // ---- the rules ----
 
   bool masked(Why& w) const {
     const TraceTensor& x = tensor(w.tensor);
-    const auto masks = [](const TraceOp& op, size_t) { return op.attrs.contains("mask"); };
+    const auto masks = [](const TraceOp& op, size_t slot) {
+      return slot == 0 && op.attrs.contains("mask");
+    };
     int k = user(w.tensor, masks);
     if (k < 0 && x.producer >= 0 && t.ops[at(x.producer)].attrs.contains("mask")) k = x.producer;
     if (k < 0 || kept(t.ops[at(k)], w.index)) return false;

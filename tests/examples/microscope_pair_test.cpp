@@ -15,6 +15,7 @@
 #include "examples/microscope/path.h"
 #include "examples/microscope/recipe.h"
 #include "examples/microscope/session.h"
+#include "examples/translate/decode.h"
 #include "tests/core/file_checks.h"
 
 namespace heed::microscope {
@@ -262,6 +263,56 @@ TEST(MicroscopePair, HardChoicesSayHowTrueTheirGradientIs) {
       EXPECT_EQ(at(t, "e").cut, "argmax");
     }
   }
+}
+
+// A model directory as `translate train` writes it: the loss is what decoding the same sentence
+// says of it, in f32 and in f64, and the trace can be made again from its recipe.
+class MicroscopeModel : public ScratchFolder {};
+
+TEST_F(MicroscopeModel, ATrainedModelsLossIsThatOfDecoding) {
+  const std::vector<std::string> src{"the", "cat"}, tgt{"le", "chat"};
+  translate::TokenCounts sources, targets;
+  translate::count_tokens(sources, src);
+  translate::count_tokens(targets, tgt);
+  for (const bool transformer : {false, true}) {
+    Rng rng(3);
+    translate::NetworkOptions options = Seq2SeqOptions{.source_vocabulary = 6,
+                                                       .target_vocabulary = 6,
+                                                       .embedding = 4,
+                                                       .encoder_hidden = 2,
+                                                       .decoder_hidden = 4};
+    if (transformer)
+      options = TransformerOptions{.source_vocabulary = 6,
+                                   .target_vocabulary = 6,
+                                   .model = 4,
+                                   .heads = 2,
+                                   .encoder_layers = 1,
+                                   .decoder_layers = 1,
+                                   .feed_forward = 6};
+    translate::Translator model{
+        {},
+        translate::Vocabulary(sources, {}),
+        translate::Vocabulary(targets, {}),
+        translate::make_network(options, rng),
+        {{"task", "none"}, {"seed", 1}, {"epochs", 1}, {"size", 1}, {"swap", false}}};
+    translate::save_translator(path("model"), model);
+    const std::vector<translate::Tokens> one{src}, other{tgt};
+    const double expected = -translate::decode_forced(model, one, other)[0].log_probability;
+    ModelOptions o{.directory = path("model"), .src = src, .tgt = tgt};
+    for (const DType dtype : {f32, f64}) {
+      o.dtype = dtype;
+      const Trace t = through_a_file(record_model(o));
+      EXPECT_EQ(t.meta["dtype"], std::string(name_of(dtype)));
+      EXPECT_NEAR(3 * at(t, "L").value[0], expected, 1e-5);
+      EXPECT_FALSE(t.views["alignment"].empty());
+      expect_checked(t, "model", true);
+      EXPECT_EQ(to_json(run_recipe(t.run, "t")), to_json(t));
+    }
+    o.src = {"the", "dog"};  // a word that it does not know
+    EXPECT_EQ(record_model(o).run["src"], Json({"the", "<unk>", "</s>"}));
+    EXPECT_NE(rerun(record_model(o), {"src[1]=cat"}, "t").run["src"][1], "<unk>");
+  }
+  EXPECT_THROW((void)record_model({.directory = path("none"), .src = src, .tgt = tgt}), FileError);
 }
 
 TEST(MicroscopePath, RoutesAddUpToTheWhole) {

@@ -9,6 +9,8 @@
 #include "autograd/ops.h"
 #include "core/file_bytes.h"
 #include "examples/microscope/case.h"
+#include "examples/microscope/check.h"
+#include "examples/microscope/why.h"
 #include "tests/autograd/op_cases.h"
 
 namespace heed::microscope {
@@ -202,6 +204,41 @@ TEST(MicroscopeSession, ClosedRoutesAddUpToTheWhole) {
   // The score's way closed further up: nothing reaches the query.
   const Edge softmax{op_named(t, "softmax"), 0};
   EXPECT_TRUE(session.gradients_without({softmax}).at(static_cast<size_t>(t.find("q"))).empty());
+}
+
+// What a file says of an op may be anything: it is refused, or computed, and never undefined
+// behaviour (the sanitizers see to that).
+TEST(MicroscopeSession, SurvivesAnythingInAnAttribute) {
+  Json file = example("masked");
+  file["mechanism"] = "local_p";
+  file["params"] = {{"p", 1.25}, {"D", 2}};
+  const Json good = Json::parse(to_json(record_case(file, {})));
+  const Json others[] = {true,   -1,        0,       7,
+                         1e308,  "x",       "NaN",   Json::array(),
+                         {1, 2}, {0, 1, 0}, {-5, 9}, 9223372036854775807};
+  size_t refused = 0, all = 0;
+  for (size_t k = 0; k < good["ops"].size(); ++k) {
+    std::set<std::string> names{"mask", "axis"};
+    for (const auto& [name, value] : good["ops"][k]["attrs"].items()) names.insert(name);
+    for (const std::string& name : names)
+      for (const Json& other : others) {
+        Json bad = good;
+        bad["ops"][k]["attrs"][name] = other;
+        ++all;
+        try {
+          const Trace t = trace_from(bad.dump(), "t");
+          if (!faults(t).empty()) throw std::runtime_error("faults");
+          (void)Session(t).trace();
+          (void)check(t, {.directional = true});
+          (void)check_invariants(t);
+          for (const char* x : {"e", "a", "H"}) (void)why(t, t.find(x), 2);
+        } catch (const std::exception&) {
+          ++refused;
+        }
+      }
+  }
+  EXPECT_GT(refused, all / 4);
+  EXPECT_LT(refused, all) << "an attribute that an op has not is nothing to it";
 }
 
 TEST(MicroscopeSession, ATraceOfForeignOpsIsRefused) {
