@@ -217,7 +217,7 @@ std::vector<CheckRow> check(const Trace& trace, const CheckOptions& options) {
   std::vector<CheckRow> rows;
   for (size_t i = 0; i < trace.tensors.size(); ++i) {
     const TraceTensor& t = trace.tensors[i];
-    if (!t.has_grad()) continue;
+    if (!t.has_grad() || (options.only >= 0 && options.only != static_cast<int>(i))) continue;
     CheckRow row = checker.run(static_cast<int>(i));
     row.again = same(t.value, again.value(row.tensor).to_vector());
     row.pass = row.status != "fail" && row.again;

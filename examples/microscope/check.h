@@ -13,6 +13,7 @@ struct CheckOptions {
   bool directional = false;  // one random direction per tensor in place of every number
   double step = 1e-6;        // of the central difference
   double tolerance = 0;      // relative; 0: 1e-6 for f64, 1e-4 for f32
+  int only = -1;             // this tensor; -1: every one
 };
 
 /// One tensor's check. `worst` is the number that agrees least.
