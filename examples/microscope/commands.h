@@ -19,5 +19,6 @@ Run add_path(CommandLine& program);
 Run add_compare(CommandLine& program);
 Run add_export(CommandLine& program);
 Run add_lesson(CommandLine& program);
+Run add_step(CommandLine& program);
 
 }  // namespace heed::microscope

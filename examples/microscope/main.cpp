@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
                     {"path", add_path},
                     {"compare", add_compare},
                     {"export", add_export},
+                    {"step", add_step},
                     {"lesson", add_lesson}},
        .out_of_memory = "out of memory; use a smaller trace"},
       argc, argv);
