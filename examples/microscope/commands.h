@@ -20,5 +20,7 @@ Run add_compare(CommandLine& program);
 Run add_export(CommandLine& program);
 Run add_lesson(CommandLine& program);
 Run add_step(CommandLine& program);
+// An HTML page over them (view.cpp).
+Run add_view(CommandLine& program);
 
 }  // namespace heed::microscope

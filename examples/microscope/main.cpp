@@ -15,6 +15,7 @@ int main(int argc, char** argv) {
                     {"compare", add_compare},
                     {"export", add_export},
                     {"step", add_step},
+                    {"view", add_view},
                     {"lesson", add_lesson}},
        .out_of_memory = "out of memory; use a smaller trace"},
       argc, argv);
