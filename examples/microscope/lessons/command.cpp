@@ -43,6 +43,18 @@ int list(const LessonCommand& c) {
   return 0;
 }
 
+// The lesson's words go with its trace, for the page.
+std::string trace_text(const Lesson& lesson, Trace trace) {
+  trace.run["lesson"] = {{"name", lesson.name},
+                         {"question_en", lesson.question.en},
+                         {"question_zh", lesson.question.zh},
+                         {"text_en", lesson.text.en},
+                         {"text_zh", lesson.text.zh},
+                         {"look_en", lesson.look.en},
+                         {"look_zh", lesson.look.zh}};
+  return to_json(trace);
+}
+
 int run(const LessonCommand& c, const Lesson& lesson) {
   std::map<std::string, std::string> given = c.given;
   for (const auto& [name, on] : c.flags)
@@ -51,7 +63,7 @@ int run(const LessonCommand& c, const Lesson& lesson) {
   const Findings found = run_lesson(lesson, settings);
   if (!c.output.empty()) {
     require(found.trace.has_value(), "-o: the lesson {} is about no single trace", lesson.name);
-    write_file(c.output, to_json(*found.trace));
+    write_file(c.output, trace_text(lesson, *found.trace));
   }
   if (c.json) {
     Json all = lesson_json(lesson, settings, found, c.language());

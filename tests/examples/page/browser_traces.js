@@ -147,6 +147,20 @@ async function asksForAPrediction(tab) {
   }
 }
 
+async function showsALesson(tab) {
+  microscope('lesson', 'run', 'saturate', '-o', 'lesson.json');
+  const {lesson} = JSON.parse(fs.readFileSync(at('lesson.json'), 'utf8')).run;
+  await tab.open(view('lesson.html', 'lesson.json'));
+  await tab.until(`typeof app === 'object' && app.opened > 0`);
+  for (const lang of ['en', 'zh']) {
+    await tab.run(`go({pane: 'lessons', lang: '${lang}'})`);
+    const text = await tab.run(`byId('panel').textContent`);
+    check(text.includes(lesson[`question_${lang}`]), `the question of the lesson, ${lang}`);
+    check(text.includes(lesson[`text_${lang}`].split('\n')[0]), `the text of the lesson, ${lang}`);
+  }
+  await tab.run(`go({lang: 'en'})`);
+}
+
 async function takesManyOps(tab) {
   fs.writeFileSync(at('big.json'), JSON.stringify(bigTrace(page, 10000)));
   const address = view('big.html', 'big.json'),
@@ -177,5 +191,6 @@ module.exports = [
   isNotFooled,
   showsASentencePair,
   asksForAPrediction,
+  showsALesson,
   takesManyOps,
 ];
