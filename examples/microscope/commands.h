@@ -18,9 +18,9 @@ Run add_why(CommandLine& program);
 Run add_path(CommandLine& program);
 Run add_compare(CommandLine& program);
 Run add_export(CommandLine& program);
+Run add_step(CommandLine& program);
 // Lessons on them (lessons/command.cpp).
 Run add_lesson(CommandLine& program);
-Run add_step(CommandLine& program);
 // An HTML page over them (view.cpp).
 Run add_view(CommandLine& program);
 
