@@ -222,10 +222,10 @@ TEST(Stepper, WorkedFormulasGiveTheRecordedNumbers) {
     Stepper s = stepping(name, parts);
     const Timeline& line = s.line();
     for (int op = 0; op < line.forward(); ++op) {
-      const auto expect = [&](const Worked& w, const char* pass) {
+      const auto expect = [&, run = name](const Worked& w, const char* pass) {
         const double limit = 1e-14 + 1e-13 * std::abs(w.stored);
         EXPECT_TRUE(w.value == w.stored || std::abs(w.value - w.stored) <= limit)
-            << name << " " << pass << " " << line.call(op) << ": " << w.left << " = " << w.text
+            << run << " " << pass << " " << line.call(op) << ": " << w.left << " = " << w.text
             << " = " << w.value << ", stored " << w.stored;
       };
       for (size_t i = 0; i < line.tensor(line.op(op).out[0]).value.size(); ++i)
