@@ -127,7 +127,8 @@ Run add_lesson(CommandLine& program) {
     const Lesson* chosen = nullptr;
     for (const auto& [l, command] : each) {
       if (!command.named()) continue;
-      require(!chosen, "lesson run: expected one lesson, got {} and {}", chosen->name, l->name);
+      if (chosen)
+        require(false, "lesson run: expected one lesson, got {} and {}", chosen->name, l->name);
       chosen = l;
     }
     if (!chosen) lesson_named(others.empty() ? "" : others[0]);
