@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <limits>
 
+#include "core/simd/layer_norm.h"
+
 namespace heed {
 namespace {
 
@@ -19,6 +21,10 @@ const simd::Table& choose() {
 #endif
   return simd::baseline;
 }
+
+// vsum and vdot of f64, of several overloads each.
+constexpr auto kSum = [](int64_t n, const double* x) { return vsum(n, x); };
+constexpr auto kDot = [](int64_t n, const double* x, const double* y) { return vdot(n, x, y); };
 
 }  // namespace
 
@@ -57,20 +63,11 @@ void vsoftmax_backward(int64_t n, const double* y, const double* dy, double* dx)
 }
 double vlayer_norm(int64_t n, const double* x, const double* gain, const double* bias, double eps,
                    double* norm, double* y) {
-  const auto size = static_cast<double>(n);
-  const double mean = vsum(n, x) / size;
-  for (int64_t i = 0; i < n; ++i) norm[i] = x[i] - mean;
-  const double inverse = 1 / std::sqrt(vdot(n, norm, norm) / size + eps);
-  for (int64_t i = 0; i < n; ++i) norm[i] *= inverse;
-  for (int64_t i = 0; i < n; ++i) y[i] = norm[i] * gain[i] + bias[i];
-  return inverse;
+  return layer_norm_row(n, x, gain, bias, eps, norm, y, kSum, kDot);
 }
 void vlayer_norm_backward(int64_t n, const double* norm, double inverse, const double* gain,
                           const double* dy, double* dx) {
-  const auto size = static_cast<double>(n);
-  for (int64_t i = 0; i < n; ++i) dx[i] = gain[i] * dy[i];
-  const double mean = vsum(n, dx) / size, along = vdot(n, dx, norm) / size;
-  for (int64_t i = 0; i < n; ++i) dx[i] = (dx[i] - mean - norm[i] * along) * inverse;
+  layer_norm_backward_row(n, norm, inverse, gain, dy, dx, kSum, kDot);
 }
 void vdropout(int64_t n, const uint32_t* words, uint32_t limit, double kept, const double* x,
               double* m, double* y) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/simd/gemm.h"
+#include "core/simd/layer_norm.h"
 #include "core/simd/math.h"
 #include "core/simd/philox.h"
 #include "core/simd/table.h"
@@ -151,23 +152,11 @@ void softmax_backward_all(int64_t n, const float* y, const float* dy, float* dx)
 
 float layer_norm_all(int64_t n, const float* x, const float* gain, const float* bias, float eps,
                      float* norm, float* y) {
-  const auto size = static_cast<float>(n);
-  const float mean = sum_all(n, x) / size;
-  for (int64_t i = 0; i < n; ++i) norm[i] = x[i] - mean;
-  const float inverse = 1.0f / std::sqrt(dot_all(n, norm, norm) / size + eps);
-  for (int64_t i = 0; i < n; ++i) {
-    norm[i] *= inverse;
-    y[i] = norm[i] * gain[i] + bias[i];
-  }
-  return inverse;
+  return layer_norm_row(n, x, gain, bias, eps, norm, y, sum_all, dot_all);
 }
-
 void layer_norm_backward_all(int64_t n, const float* norm, float inverse, const float* gain,
                              const float* dy, float* dx) {
-  const auto size = static_cast<float>(n);
-  for (int64_t i = 0; i < n; ++i) dx[i] = gain[i] * dy[i];
-  const float mean = sum_all(n, dx) / size, along = dot_all(n, dx, norm) / size;
-  for (int64_t i = 0; i < n; ++i) dx[i] = (dx[i] - mean - norm[i] * along) * inverse;
+  layer_norm_backward_row(n, norm, inverse, gain, dy, dx, sum_all, dot_all);
 }
 
 void dropout_all(int64_t n, const uint32_t* words, uint32_t limit, float kept, const float* x,

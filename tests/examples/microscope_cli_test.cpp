@@ -1,32 +1,15 @@
 // The program `microscope` behind a shell: what it prints, its exit codes.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 
-#include "core/file_bytes.h"
-#include "tests/core/file_checks.h"
+#include "tests/examples/microscope_program.h"
 
 namespace heed {
 namespace {
 
-struct Ran {
-  int code;
-  std::string out, err;
-};
-
-class MicroscopeProgram : public ScratchFolder {
- protected:
-  [[nodiscard]] Ran sh(const std::string& command) const {
-    const std::string line = "cd '" + folder() + "' && M='" HEED_MICROSCOPE "' && C='" +
-                             HEED_SOURCE_DIR "/examples/microscope/cases' && ( " + command +
-                             " ) > out.txt 2> err.txt < /dev/null";
-    const int status = std::system(line.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(path("out.txt")),
-            read_file(path("err.txt"))};
-  }
-};
+class MicroscopeProgram : public microscope::ProgramFolder {};
+using microscope::Ran;
 
 TEST_F(MicroscopeProgram, TracesValidatesExportsAndChecks) {
   Ran r = sh("$M trace --case $C/dot.json -o t.json");

@@ -6,33 +6,12 @@
 #include <algorithm>
 
 #include "core/file_bytes.h"
-#include "examples/microscope/case.h"
 #include "examples/microscope/check.h"
 #include "layers/attention.h"
+#include "tests/examples/microscope_cases.h"
 
 namespace heed::microscope {
 namespace {
-
-Json example(const std::string& name) {
-  return Json::parse(read_file(HEED_SOURCE_DIR "/examples/microscope/cases/" + name + ".json"));
-}
-
-// Recorded, through the text of a file.
-Trace traced(const Json& file, const std::set<std::string>& decompose = {}) {
-  check_case(file, "case");
-  return trace_from(to_json(record_case(file, decompose)), "trace");
-}
-
-const TraceTensor& at(const Trace& t, const std::string& name) {
-  return t.tensors.at(static_cast<size_t>(t.find(name)));
-}
-
-void expect_near(const Numbers& got, const Numbers& expected, const std::string& what,
-                 double tolerance = 1e-12) {
-  ASSERT_EQ(got.size(), expected.size()) << what;
-  for (size_t i = 0; i < got.size(); ++i)
-    EXPECT_NEAR(got[i], expected[i], tolerance) << what << " " << i;
-}
 
 Numbers contribution(const Trace& t, const std::string& to, size_t which) {
   for (const TraceContribution& c : t.contribs)

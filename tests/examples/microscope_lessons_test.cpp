@@ -2,7 +2,6 @@
 // traces it writes. What the lessons say is tested by `microscope lesson test all`, a test of its
 // own.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
 #include <cmath>
 #include <cstdlib>
@@ -12,26 +11,12 @@
 #include "examples/console/utf8.h"
 #include "examples/microscope/lessons/museum.h"
 #include "examples/microscope/lessons/run.h"
-#include "tests/core/file_checks.h"
+#include "tests/examples/microscope_program.h"
 
 namespace heed::microscope {
 namespace {
 
-struct Ran {
-  int code;
-  std::string out, err;
-};
-
-class LessonProgram : public ScratchFolder {
- protected:
-  [[nodiscard]] Ran sh(const std::string& command) const {
-    const std::string line = "cd '" + folder() + "' && M='" HEED_MICROSCOPE "' && ( " + command +
-                             " ) > out.txt 2> err.txt < /dev/null";
-    const int status = std::system(line.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(path("out.txt")),
-            read_file(path("err.txt"))};
-  }
-};
+class LessonProgram : public ProgramFolder {};
 
 bool has_chinese(const std::string& text) {
   for (size_t i = 0; i + 2 < text.size(); ++i)

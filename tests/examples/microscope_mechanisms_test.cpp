@@ -5,33 +5,13 @@
 #include <cmath>
 
 #include "core/file_bytes.h"
-#include "examples/microscope/case.h"
 #include "examples/microscope/check.h"
 #include "examples/microscope/session.h"
 #include "layers/multi_head.h"
+#include "tests/examples/microscope_cases.h"
 
 namespace heed::microscope {
 namespace {
-
-Json example(const std::string& name) {
-  return Json::parse(read_file(HEED_SOURCE_DIR "/examples/microscope/cases/" + name + ".json"));
-}
-
-Trace traced(const Json& file, const std::set<std::string>& decompose = {}) {
-  check_case(file, "case");
-  return trace_from(to_json(record_case(file, decompose)), "trace");
-}
-
-const TraceTensor& at(const Trace& t, const std::string& name) {
-  return t.tensors.at(static_cast<size_t>(t.find(name)));
-}
-
-void expect_near(const Numbers& got, const Numbers& expected, const std::string& what,
-                 double tolerance = 1e-12) {
-  ASSERT_EQ(got.size(), expected.size()) << what;
-  for (size_t i = 0; i < got.size(); ++i)
-    EXPECT_NEAR(got[i], expected[i], tolerance) << what << " " << i;
-}
 
 std::map<std::string, std::string> statuses(const Trace& t) {
   std::map<std::string, std::string> all;
@@ -60,17 +40,7 @@ TEST(MicroscopeMechanisms, LocationIsBlindToTheKeys) {
 
 // Two heads of width 1 by hand: scores are products of numbers, weights a sigmoid of a difference.
 TEST(MicroscopeMechanisms, TwoHeadsByHand) {
-  const Json file{{"mechanism", "multi_head"},
-                  {"query", {1, 0.5}},
-                  {"keys", {{1, 0}, {0, 1}}},
-                  {"params",
-                   {{"heads", 2},
-                    {"W_q", {{1, 0}, {0, 1}}},
-                    {"W_k", {{1, 0}, {0, 2}}},
-                    {"W_v", {{1, 0}, {0, 1}}},
-                    {"W_o", {{1, 1}, {0, 2}}}}},
-                  {"cotangent", {1, -1}}};
-  const Trace t = traced(file);
+  const Trace t = traced(two_heads({{1, 1}, {0, 2}}, {1, -1}));
   const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
   // Head 0: q 1, k (1, 0), v (1, 0). Head 1: q 0.5, k (0, 2), v (0, 1).
   const double c0 = sigmoid(1), c1 = sigmoid(1);

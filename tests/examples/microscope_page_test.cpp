@@ -3,13 +3,12 @@
 #include "examples/microscope/page.h"
 
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "core/file_bytes.h"
-#include "tests/core/file_checks.h"
+#include "tests/examples/microscope_program.h"
 
 namespace heed::microscope {
 namespace {
@@ -77,39 +76,31 @@ TEST(MicroscopePage, EveryFileIsReadable) {
   }
 }
 
-class MicroscopeView : public ScratchFolder {
- protected:
-  [[nodiscard]] int sh(const std::string& command) const {
-    const std::string line = "cd '" + folder() + "' && M='" HEED_MICROSCOPE "' && C='" +
-                             HEED_SOURCE_DIR "/examples/microscope/cases' && ( " + command +
-                             " ) > out.txt 2> err.txt < /dev/null";
-    const int status = std::system(line.c_str());
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  }
-};
+class MicroscopeView : public ProgramFolder {};
 
 TEST_F(MicroscopeView, WritesAPageOfOneOrTwoValidTraces) {
-  ASSERT_EQ(sh("$M trace --case $C/dot.json -o t.json && $M trace --case $C/masked.json -o u.json"),
-            0);
-  EXPECT_EQ(sh("$M view t.json u.json -o p.html --json"), 0);
+  ASSERT_EQ(
+      sh("$M trace --case $C/dot.json -o t.json && $M trace --case $C/masked.json -o u.json").code,
+      0);
+  EXPECT_EQ(sh("$M view t.json u.json -o p.html --json").code, 0);
   const auto said = nlohmann::json::parse(read_file(path("out.txt")));
   const std::string page = read_file(path("p.html"));
   EXPECT_EQ(said["traces"], 2);
   EXPECT_EQ(said["bytes"], page.size());
   EXPECT_EQ(count(page, "<script type=\"application/json\">"), 2u);
-  EXPECT_EQ(sh("$M view t.json u.json -o q.html"), 0);
+  EXPECT_EQ(sh("$M view t.json u.json -o q.html").code, 0);
   EXPECT_EQ(read_file(path("q.html")), page) << "same traces, same bytes";
 }
 
 TEST_F(MicroscopeView, ExitCodes) {
-  ASSERT_EQ(sh("$M trace --case $C/dot.json -o t.json"), 0);
-  ASSERT_EQ(sh("sed 's/\"grad\":.0.2436/&1/' t.json > wrong.json"), 0);
-  EXPECT_EQ(sh("$M view t.json"), 2);
-  EXPECT_EQ(sh("$M view -o p.html"), 2);
-  EXPECT_EQ(sh("$M view t.json t.json t.json -o p.html"), 2);
-  EXPECT_EQ(sh("$M view none.json -o p.html"), 3);
-  EXPECT_EQ(sh("$M view wrong.json -o p.html"), 3) << "nobody looks at a wrong gradient";
-  EXPECT_EQ(sh("$M view t.json -o none/p.html"), 3);
+  ASSERT_EQ(sh("$M trace --case $C/dot.json -o t.json").code, 0);
+  ASSERT_EQ(sh("sed 's/\"grad\":.0.2436/&1/' t.json > wrong.json").code, 0);
+  EXPECT_EQ(sh("$M view t.json").code, 2);
+  EXPECT_EQ(sh("$M view -o p.html").code, 2);
+  EXPECT_EQ(sh("$M view t.json t.json t.json -o p.html").code, 2);
+  EXPECT_EQ(sh("$M view none.json -o p.html").code, 3);
+  EXPECT_EQ(sh("$M view wrong.json -o p.html").code, 3) << "nobody looks at a wrong gradient";
+  EXPECT_EQ(sh("$M view t.json -o none/p.html").code, 3);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include "examples/microscope/session.h"
 #include "examples/translate/decode.h"
 #include "tests/core/file_checks.h"
+#include "tests/examples/microscope_cases.h"
 
 namespace heed::microscope {
 namespace {
@@ -36,10 +37,6 @@ PairOptions small(const std::string& mech) {
 
 Trace through_a_file(const Trace& t) {
   return trace_from(to_json(t), "t.json");
-}
-
-const TraceTensor& at(const Trace& t, const std::string& name) {
-  return t.tensors.at(static_cast<size_t>(t.find(name)));
 }
 
 void expect_checked(const Trace& t, const std::string& what, bool directional) {

@@ -8,21 +8,13 @@
 
 #include "autograd/ops.h"
 #include "core/file_bytes.h"
-#include "examples/microscope/case.h"
 #include "examples/microscope/check.h"
 #include "examples/microscope/why.h"
 #include "tests/autograd/op_cases.h"
+#include "tests/examples/microscope_cases.h"
 
 namespace heed::microscope {
 namespace {
-
-Json example(const std::string& name) {
-  return Json::parse(read_file(HEED_SOURCE_DIR "/examples/microscope/cases/" + name + ".json"));
-}
-
-const TraceTensor& at(const Trace& t, const std::string& name) {
-  return t.tensors.at(static_cast<size_t>(t.find(name)));
-}
 
 int op_named(const Trace& t, const std::string& op) {
   for (size_t i = 0; i < t.ops.size(); ++i)
@@ -36,13 +28,6 @@ bool same(const Numbers& a, const Numbers& b) {
     return (x == y && std::signbit(x) == std::signbit(y)) || (x != x && y != y);
   };
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), equal);
-}
-
-void expect_near(const Numbers& got, const Numbers& expected, const std::string& what,
-                 double tolerance = 1e-12) {
-  ASSERT_EQ(got.size(), expected.size()) << what;
-  for (size_t i = 0; i < got.size(); ++i)
-    EXPECT_NEAR(got[i], expected[i], tolerance) << what << " " << i;
 }
 
 // One of the cases that every op is checked with, recorded; its outputs weighted and added up.

@@ -9,18 +9,14 @@
 #include "core/error.h"
 #include "core/file_bytes.h"
 #include "core/rng.h"
-#include "examples/microscope/case.h"
 #include "examples/microscope/check.h"
 #include "examples/microscope/schema.h"
+#include "tests/examples/microscope_cases.h"
 
 namespace heed::microscope {
 namespace {
 
-Json example(const std::string& name) {
-  return Json::parse(read_file(HEED_SOURCE_DIR "/examples/microscope/cases/" + name + ".json"));
-}
-
-Trace traced(const std::string& name, const std::set<std::string>& decompose = {}) {
+Trace recorded(const std::string& name, const std::set<std::string>& decompose = {}) {
   return record_case(example(name), decompose);
 }
 
@@ -56,10 +52,10 @@ const char* const kExamples[] = {"dot", "masked", "scaled_dot", "local_p", "addi
 TEST(MicroscopeValidate, ReadsBackWhatItWroteToTheByte) {
   for (const char* name : kExamples)
     for (const std::set<std::string>& parts : {std::set<std::string>{}, decomposable()}) {
-      const std::string text = to_json(traced(name, parts));
+      const std::string text = to_json(recorded(name, parts));
       EXPECT_EQ(refusal(text), "valid") << name;
       EXPECT_EQ(to_json(trace_from(text, "t")), text) << name;
-      EXPECT_EQ(to_json(traced(name, parts)), text)
+      EXPECT_EQ(to_json(recorded(name, parts)), text)
           << name << ": the same run gives the same bytes";
     }
 }
@@ -78,7 +74,7 @@ TEST(MicroscopeValidate, ReadsBackEveryNumberToTheBit) {
                         std::numeric_limits<double>::max()};
   Rng rng(3);
   for (const char* dtype : {"f32", "f64"}) {
-    Trace t = traced("dot");
+    Trace t = recorded("dot");
     TraceTensor& x = t.tensors[5];  // U: any numbers will do, nothing is derived from them here
     x.dtype = dtype;
     x.value.assign(std::begin(odd), std::end(odd));
@@ -99,7 +95,7 @@ TEST(MicroscopeValidate, ReadsBackEveryNumberToTheBit) {
 
 TEST(MicroscopeValidate, RejectsEveryChangedBitOfAGradient) {
   for (const char* name : {"dot", "masked", "additive"}) {
-    const Trace good = traced(name);
+    const Trace good = recorded(name);
     for (size_t i = 0; i < good.tensors.size(); ++i)
       for (size_t j = 0; j < good.tensors[i].grad.size(); ++j) {
         Trace bad = good;
@@ -115,7 +111,7 @@ TEST(MicroscopeValidate, RejectsEveryChangedBitOfAGradient) {
 
 TEST(MicroscopeValidate, RejectsAMissingDoubledOrMovedContribution) {
   for (const char* name : {"dot", "masked", "additive"}) {
-    const Json good = Json::parse(to_json(traced(name)));
+    const Json good = Json::parse(to_json(recorded(name)));
     const size_t n = good["contribs"].size();
     for (size_t i = 0; i < n; ++i) {
       Json bad = good;
@@ -176,7 +172,7 @@ TEST(MicroscopeValidate, RejectsReferencesThatLeadNowhere) {
 }
 
 TEST(MicroscopeValidate, SaysWhereTheSchemaIsBroken) {
-  const Json good = Json::parse(to_json(traced("dot")));
+  const Json good = Json::parse(to_json(recorded("dot")));
   const auto with = [&](const char* pointer, const Json& value) {
     Json bad = good;
     bad[Json::json_pointer(pointer)] = value;
@@ -240,7 +236,7 @@ TEST(MicroscopeValidate, RefusesFilesMadeToHurt) {
   EXPECT_NE(refusal(std::string("\xff\xfe{}")).find("expected JSON"), std::string::npos);
   EXPECT_NE(refusal(std::string("[1e999]")).find("expected JSON"), std::string::npos);
   EXPECT_NE(refusal(std::string(kMostBytes + 1, ' ')).find("at most 50 MB"), std::string::npos);
-  const Json good = Json::parse(to_json(traced("dot")));
+  const Json good = Json::parse(to_json(recorded("dot")));
   Json bad = good;  // a shape whose number of elements overflows
   bad["tensors"][0]["shape"] = {2147483647, 2147483647, 2147483647, 2147483647, 2147483647};
   EXPECT_NE(refusal(bad).find("expected 4."), std::string::npos) << refusal(bad);
@@ -252,7 +248,7 @@ TEST(MicroscopeValidate, RefusesFilesMadeToHurt) {
 }
 
 TEST(MicroscopeValidate, SentencesStayOnOneLine) {
-  Json bad = Json::parse(to_json(traced("dot")));
+  Json bad = Json::parse(to_json(recorded("dot")));
   bad["tensors"][0]["role"] = "\n\x1b[31m<script>alert(1)</script>";
   const auto expect_harmless = [](const Json& file) {
     const std::string text = refusal(file);
@@ -260,7 +256,7 @@ TEST(MicroscopeValidate, SentencesStayOnOneLine) {
     for (const char c : text) EXPECT_GE(static_cast<unsigned char>(c), 0x20) << text;
   };
   expect_harmless(bad);
-  bad = Json::parse(to_json(traced("dot")));
+  bad = Json::parse(to_json(recorded("dot")));
   bad["\x1b[31m"] = 1;
   expect_harmless(bad);
   bad.erase("\x1b[31m");
@@ -270,7 +266,7 @@ TEST(MicroscopeValidate, SentencesStayOnOneLine) {
 }
 
 TEST(MicroscopeValidate, AChangedValueIsFoundByRunningAgain) {
-  Trace t = traced("dot");
+  Trace t = recorded("dot");
   double& v = t.tensors[static_cast<size_t>(t.find("a"))].value[1];
   v = std::nextafter(v, 1);
   bool found = false;
@@ -280,7 +276,7 @@ TEST(MicroscopeValidate, AChangedValueIsFoundByRunningAgain) {
 }
 
 TEST(MicroscopeCheck, FindsAWrongGradient) {
-  Trace t = traced("dot");
+  Trace t = recorded("dot");
   for (const bool directional : {false, true}) {
     Trace bad = t;
     bad.tensors[static_cast<size_t>(t.find("e"))].grad[1] *= 1.001;

@@ -7,22 +7,13 @@
 
 #include "autograd/ops.h"
 #include "core/file_bytes.h"
-#include "examples/microscope/case.h"
 #include "examples/microscope/diags.h"
 #include "examples/microscope/pair.h"
 #include "examples/microscope/session.h"
+#include "tests/examples/microscope_cases.h"
 
 namespace heed::microscope {
 namespace {
-
-Json example(const std::string& name) {
-  return Json::parse(read_file(HEED_SOURCE_DIR "/examples/microscope/cases/" + name + ".json"));
-}
-
-Trace traced(const Json& file) {
-  check_case(file, "case");
-  return trace_from(to_json(record_case(file, {})), "trace");
-}
 
 Why asked(const Trace& t, const std::string& place) {
   const Setting s = setting_of(t, place + "=0");
@@ -30,10 +21,6 @@ Why asked(const Trace& t, const std::string& place) {
   EXPECT_FALSE(w.en.empty());
   EXPECT_FALSE(w.zh.empty());
   return w;
-}
-
-const TraceTensor& at(const Trace& t, const std::string& name) {
-  return t.tensors.at(static_cast<size_t>(t.find(name)));
 }
 
 TEST(MicroscopeWhy, OrdinaryGradientsAreTheSumOfTheirTerms) {
@@ -164,17 +151,7 @@ TEST(MicroscopeWhy, TermsCancelWithoutASoftmax) {
 }
 
 TEST(MicroscopeWhy, AHeadThatTheOutputIgnores) {
-  const Json file{{"mechanism", "multi_head"},
-                  {"query", {1, 0.5}},
-                  {"keys", {{1, 0}, {0, 1}}},
-                  {"params",
-                   {{"heads", 2},
-                    {"W_q", {{1, 0}, {0, 1}}},
-                    {"W_k", {{1, 0}, {0, 2}}},
-                    {"W_v", {{1, 0}, {0, 1}}},
-                    {"W_o", {{1, 0}, {1, 0}}}}},  // nothing reads head 1
-                  {"cotangent", {1, -0.5}}};
-  const Trace t = traced(file);
+  const Trace t = traced(two_heads({{1, 0}, {1, 0}}, {1, -0.5}));  // nothing reads head 1
   const Why c = asked(t, "c[1,0,0]");
   EXPECT_EQ(c.rule, "incoming_zero");
   EXPECT_EQ(c.because, "dead_weight");

@@ -1,35 +1,22 @@
 // `microscope step` behind a shell: scripts, pipes, JSON, exit codes, and the full screen on a
 // pseudo-terminal.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <regex>
 
 #include "core/file_bytes.h"
 #include "examples/console/utf8.h"
-#include "tests/core/file_checks.h"
+#include "tests/examples/microscope_program.h"
 
 namespace heed {
 namespace {
 
-struct Ran {
-  int code;
-  std::string out, err;
-};
+using microscope::Ran;
 
-class StepProgram : public ScratchFolder {
+class StepProgram : public microscope::ProgramFolder {
  protected:
-  [[nodiscard]] Ran sh(const std::string& command) const {
-    const std::string line = "cd '" + folder() + "' && M='" HEED_MICROSCOPE "' && C='" +
-                             HEED_SOURCE_DIR "/examples/microscope/cases' && ( " + command +
-                             " ) > out.txt 2> err.txt < /dev/null";
-    const int status = std::system(line.c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(path("out.txt")),
-            read_file(path("err.txt"))};
-  }
   void SetUp() override { ASSERT_EQ(sh("$M trace --case $C/dot.json -o t.json").code, 0); }
   [[nodiscard]] Ran step(const std::string& script, const std::string& more = "") const {
     return sh("$M step t.json " + more + " -c \"" + script + "\"");

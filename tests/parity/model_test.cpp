@@ -1,8 +1,8 @@
 // Whole translators. Trained in PyTorch and loaded by name they give the same logits and the same
 // greedy translations. Trained here and saved they are what load_in_torch.py reads:
 //
-//     HEED_PARITY_OUT=/tmp/parity build/bin/heed_parity_test --gtest_filter='ModelParity.Trained*'
-//     python3 tests/parity/load_in_torch.py /tmp/parity/*_f??.safetensors
+//     HEED_PARITY_OUT=parity build/bin/heed_parity_test --gtest_filter='ModelParity.Trained*'
+//     python3 tests/parity/load_in_torch.py parity/*_f??.safetensors
 #include <unistd.h>
 
 #include <algorithm>
