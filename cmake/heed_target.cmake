@@ -47,12 +47,21 @@ function(heed_library folder)
   add_library(heed::${folder} ALIAS ${target})
 endfunction()
 
-# A program of the tree: lands in build/bin. No hot loop is in its own files, those are in the
-# library: the compiler need not try hard, and the tests are compiled sooner.
+# No hot loop is in this target: the compiler need not try hard, and is done sooner. The headers named
+# behind it are parsed once for all of its files.
+function(heed_cool target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+  if(ARGN)
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  endif()
+endfunction()
+
+# A program of the tree: lands in build/bin. Its hot loops are in the library.
 function(heed_program name)
   add_executable(${name} ${ARGN})
   heed_target(${name})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
   target_link_libraries(${name} PRIVATE heed::heed)
-  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1> $<$<CONFIG:Debug>:-O0>)
+  heed_cool(${name})
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Debug>:-O0>)
 endfunction()

@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
   const Attended r = attention(query, attention.memory(states));
   const Tensor loss = named(sum(square(r.context)), "L");
   const Recorded& run = recording.backward(loss);  // in place of tape.backward(loss)
-  save_trace(file, run, "additive attention over five words");
+  save_trace(file, run, {.title = "additive attention over five words"});
 
   fmt::print("attention weights {}\n", to_text(r.weights));
   fmt::print("written: {}\n", file);

@@ -12,10 +12,6 @@
 namespace heed::microscope {
 namespace {
 
-size_t at(int i) {
-  return static_cast<size_t>(i);
-}
-
 // The tensors that these are computed from, and these.
 std::vector<bool> with_ancestors(const Trace& t, const std::vector<int>& of) {
   std::vector<bool> in(t.tensors.size());

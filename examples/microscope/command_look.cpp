@@ -36,12 +36,7 @@ int export_node(const Command& c) {
   require(!c.node.empty() || c.format == "dot",
           "export: expected --node; only --as dot can show the whole trace");
   const int node = c.node.empty() ? -1 : t.find(c.node);
-  const std::string text = c.format == "csv"   ? csv_of(t, node)
-                           : c.format == "md"  ? markdown_of(t, node)
-                           : c.format == "tex" ? latex_of(t, node)
-                           : c.format == "svg" ? svg_of(t, node)
-                           : c.format == "dot" ? dot_of(t, node)
-                                               : json_of(t, node).dump() + "\n";
+  const std::string text = exported(t, node, c.format);
   if (c.output.empty()) {
     std::cout << text;
     return 0;
@@ -148,8 +143,8 @@ Run add_export(CommandLine& program) {
   CommandLine sub = program.add_command("export", "A tensor and its gradient for other programs");
   sub.add_option("file", c->file, "The trace").required();
   sub.add_option("--node", c->node, "The tensor: its name, decoder/step[2]/e, or #12");
-  sub.add_option("--as", c->format, "json, csv, md, tex, svg, or dot (without --node: all of it)")
-      .one_of({"json", "csv", "md", "tex", "svg", "dot"})
+  sub.add_option("--as", c->format, "json, csv, md, tex, svg, png, or dot (without --node: all)")
+      .one_of(kExportFormats)
       .show_default();
   sub.add_option("-o,--output", c->output, "A file; default is standard output");
   sub.add_flag("--json", c->json, "With -o: one line of JSON for a program");

@@ -13,6 +13,7 @@
 #include "examples/microscope/diags.h"
 #include "examples/microscope/pair.h"
 #include "examples/microscope/recipe.h"
+#include "examples/microscope/sample.h"
 #include "examples/microscope/schema.h"
 
 namespace heed::microscope {
@@ -22,12 +23,15 @@ struct TraceCommand {
   std::string file, output, src, tgt, model, mech = "additive", dtype = "f64", title;
   std::vector<std::string> decompose;
   PairOptions pair;
+  int64_t beam = 0, hypothesis = 1;      // of --model
   std::function<std::string()> of_pair;  // an option that is given and for fresh networks, or ""
+  int64_t sample = 0;
   bool unidirectional = false, json = false;
 };
 
-int write(Trace t, const std::string& output, bool json) {
+int write(Trace t, const std::string& output, bool json, int64_t sample = 0) {
   t.diags = diags_of(t);
+  if (sample > 0) take_samples(t, sample);
   save(output, t);
   const size_t ops = t.ops.size(), contribs = t.contribs.size(), tensors = t.tensors.size();
   if (json)
@@ -53,6 +57,8 @@ Trace of_model(const TraceCommand& c) {
   const translate::Translator model = translate::load_translator(c.model);
   ModelOptions o{.directory = c.model, .src = words_of(model, c.src), .tgt = {}};
   if (!c.tgt.empty()) o.tgt = target_words_of(model, c.tgt);
+  o.beam = c.beam;
+  o.hypothesis = c.hypothesis;
   o.label_smoothing = c.pair.label_smoothing;
   o.dtype = c.dtype == "f32" ? f32 : f64;
   return record_model(o);
@@ -78,12 +84,15 @@ int trace(const TraceCommand& c) {
   require(c.file.empty() != (c.model.empty() && !pair),
           "trace: expected --case FILE, or --src with a fresh network or --model DIR");
   require(pair || c.model.empty(), "trace: --model needs a sentence, --src");
+  require(c.beam == 0 || (!c.model.empty() && c.tgt.empty()),
+          "trace: --beam looks for what a --model says, so no --tgt goes with it");
+  require(c.hypothesis == 1 || c.beam > 0, "trace: --hypothesis is one of a --beam");
   require(!pair || !c.model.empty() || !c.tgt.empty(), "trace: a fresh network needs --tgt too");
   Trace t = !c.file.empty() ? of_case(c) : !c.model.empty() ? of_model(c) : of_pair(c);
   if (c.file.empty() && !c.decompose.empty())
     t = decomposed(t, {c.decompose.begin(), c.decompose.end()});
   if (!c.title.empty()) t.meta["title"] = c.title;
-  return write(std::move(t), c.output, c.json);
+  return write(std::move(t), c.output, c.json, c.sample);
 }
 
 struct RerunCommand {
@@ -105,6 +114,12 @@ Run add_trace(CommandLine& program) {
   sub.add_option("--src", c->src, "A source sentence");
   sub.add_option("--tgt", c->tgt, "Its translation (--model: default is what the model says)");
   sub.add_option("--model", c->model, "A directory made by translate train");
+  sub.add_option("--beam", c->beam, "--model: keep a beam search of so many sentences")
+      .between(1, 100);
+  sub.add_option("--hypothesis", c->hypothesis,
+                 "Which of its sentences is differentiated; 1 is the best")
+      .between(1, 100)
+      .show_default();
   PairOptions& p = c->pair;
   std::vector<Option> of_pair;
   const auto fresh = [&](const Option& o) { of_pair.push_back(o); };
@@ -136,6 +151,9 @@ Run add_trace(CommandLine& program) {
                  "Fused ops to run as small ones: softmax, additive_score, unit; of sentences also "
                  "linear, layer_norm, rnn_sequence, gru_sequence, lstm_sequence")
       .delimiter(',');
+  sub.add_option("--sample", c->sample,
+                 "Of tensors of more numbers than this: statistics and 256 numbers")
+      .between(kSampleSize, 1e9);
   sub.add_option("--title", c->title, "What the trace shows");
   sub.add_option("-o,--output", c->output, "The trace to write").required();
   sub.add_flag("--json", c->json, "One line of JSON for a program");

@@ -18,10 +18,6 @@
 namespace heed::microscope {
 namespace {
 
-size_t at(int i) {
-  return static_cast<size_t>(i);
-}
-
 using Inputs = std::vector<Tensor>;
 using Outputs = std::vector<Tensor>;
 

@@ -5,16 +5,13 @@
 #include <set>
 
 #include "core/error.h"
+#include "examples/microscope/png.h"
 #include "examples/microscope/schema.h"
 #include "examples/microscope/session.h"
 #include "examples/microscope/trace.h"
 
 namespace heed::microscope {
 namespace {
-
-size_t at(int i) {
-  return static_cast<size_t>(i);
-}
 
 std::string label(const Trace& t, int i) {
   const std::string& name = t.tensors[at(i)].name;
@@ -90,17 +87,31 @@ const Json* view_of(const Trace& t, int tensor) {
 }
 
 // Blue below 0, white, orange above; both ends are told apart without colour by the number's sign.
-std::string colour(double v, double most) {
-  if (!std::isfinite(v)) return "#888888";
+Rgb colour(double v, double most) {
+  constexpr Rgb kBlue{33, 102, 172}, kOrange{230, 97, 1};
+  if (!std::isfinite(v)) return {136, 136, 136};
   const double s = most > 0 ? std::clamp(v / most, -1.0, 1.0) : 0;
-  const int r = static_cast<int>(std::lround(s < 0 ? 255 + s * (255 - 33) : 255 + s * -25));
-  const int g = static_cast<int>(std::lround(s < 0 ? 255 + s * (255 - 102) : 255 - s * 158));
-  const int b = static_cast<int>(std::lround(s < 0 ? 255 + s * (255 - 172) : 255 - s * 254));
-  return fmt::format("#{:02x}{:02x}{:02x}", r, g, b);
+  Rgb mixed{};
+  for (size_t i = 0; i < 3; ++i) {
+    const double end = s < 0 ? kBlue[i] : kOrange[i];
+    mixed[i] = static_cast<uint8_t>(std::lround(255 + std::abs(s) * (end - 255)));
+  }
+  return mixed;
 }
 
-}  // namespace
+double largest(const Numbers& all) {
+  double most = 0;
+  for (const double v : all)
+    if (std::isfinite(v)) most = std::max(most, std::abs(v));
+  return most;
+}
 
+void require_small(const TraceTensor& x) {
+  require(x.value.size() <= 10'000, "export: expected at most 10000 numbers for a picture, got {}",
+          x.value.size());
+}
+
+// {"node", "shape", "dtype", "value", "grad_state", "grad"}, and where it applies "cut", "places".
 Json json_of(const Trace& t, int tensor) {
   const TraceTensor& x = t.tensors[at(tensor)];
   const auto numbers = [](const Numbers& all) {
@@ -108,17 +119,19 @@ Json json_of(const Trace& t, int tensor) {
     for (const double v : all) list.push_back(json_number(v));
     return list;
   };
-  Json j = {{"node", label(t, tensor)},   {"shape", x.shape},
+  Json j = {{"node", label(t, tensor)},   {"shape", x.whole_shape()},
             {"dtype", x.dtype},           {"value", numbers(x.value)},
             {"grad_state", x.grad_state}, {"grad", x.has_grad() ? numbers(x.grad) : Json(nullptr)}};
   if (!x.cut.empty()) j["cut"] = x.cut;
+  if (x.sampled()) j["places"] = x.places;  // of the numbers, where they are a sample
   return j;
 }
 
+// One row per number: its index on every axis, value, gradient (empty where there is none).
 std::string csv_of(const Trace& t, int tensor) {
   const TraceTensor& x = t.tensors[at(tensor)];
   std::string text;
-  for (size_t a = 0; a < x.shape.size(); ++a) text += fmt::format("i{},", a);
+  for (size_t a = 0; a < x.whole_shape().size(); ++a) text += fmt::format("i{},", a);
   text += "value,grad\n";
   for (size_t i = 0; i < x.value.size(); ++i) {
     const std::string place = place_of(x, i);  // "[0,1]"
@@ -129,6 +142,7 @@ std::string csv_of(const Trace& t, int tensor) {
   return text;
 }
 
+// Two tables, value and gradient; the last two axes are columns and rows, the others titles.
 std::string markdown_of(const Trace& t, int tensor) {
   const TraceTensor& x = t.tensors[at(tensor)];
   const Matrices m(x);
@@ -155,6 +169,7 @@ std::string markdown_of(const Trace& t, int tensor) {
   return text;
 }
 
+// The op that makes it, its formulas, and value and gradient as bmatrix.
 std::string latex_of(const Trace& t, int tensor) {
   const TraceTensor& x = t.tensors[at(tensor)];
   const Matrices m(x);
@@ -196,11 +211,12 @@ std::string latex_of(const Trace& t, int tensor) {
   return text;
 }
 
+// Heat maps of value and gradient, blue below 0 and orange above, with the words of an alignment
+// view where it is one's.
 std::string svg_of(const Trace& t, int tensor) {
   const TraceTensor& x = t.tensors[at(tensor)];
   const Matrices m(x);
-  require(x.value.size() <= 10'000, "export: expected at most 10000 numbers for a picture, got {}",
-          x.value.size());
+  require_small(x);
   const Json* view = view_of(t, tensor);
   const auto word = [&](const char* side, size_t i) {
     const bool known = view && i < (*view)[side].size();
@@ -212,9 +228,7 @@ std::string svg_of(const Trace& t, int tensor) {
   std::string body;
   for (size_t p = 0; p < parts; ++p) {
     const Numbers& all = *part(x, p == 1);
-    double most = 0;
-    for (const double v : all)
-      if (std::isfinite(v)) most = std::max(most, std::abs(v));
+    const double most = largest(all);
     for (size_t k = 0; k < m.count; ++k) {
       const size_t left = p * (width + kGap), top = k * height;
       body += fmt::format(
@@ -230,11 +244,13 @@ std::string svg_of(const Trace& t, int tensor) {
         for (size_t c = 0; c < m.cols; ++c) {
           const double v = all[(k * m.rows + r) * m.cols + c];
           const size_t cx = left + kLeft + c * kCell, cy = top + kTop + r * kCell;
+          const auto [red, green, blue] = colour(v, most);
           body += fmt::format(
-              "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{}\" stroke=\"#cccccc\">"
+              "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"rgb({},{},{})\" "
+              "stroke=\"#cccccc\">"
               "<title>{}</title></rect><text x=\"{}\" y=\"{}\" text-anchor=\"middle\" "
               "font-size=\"10\">{:.3g}</text>\n",
-              cx, cy, kCell, kCell, colour(v, most), digits(v, x.dtype), cx + kCell / 2,
+              cx, cy, kCell, kCell, red, green, blue, digits(v, x.dtype), cx + kCell / 2,
               cy + kCell / 2 + 4, v);
         }
       }
@@ -247,6 +263,30 @@ std::string svg_of(const Trace& t, int tensor) {
       parts * width + (parts - 1) * kGap + 16, m.count * height, body);
 }
 
+// The same heat maps without words: value, and to its right the gradient; outer axes go down.
+std::string png_of(const Trace& t, int tensor) {
+  const TraceTensor& x = t.tensors[at(tensor)];
+  const Matrices m(x);
+  require_small(x);
+  const size_t cell = x.value.size() <= 400 ? 24 : 8, gap = 8;
+  const size_t width = m.cols * cell + gap, height = m.rows * cell + gap;
+  const size_t parts = x.has_grad() ? 2 : 1;
+  Picture picture(parts * width + gap, m.count * height + gap, {255, 255, 255});
+  for (size_t p = 0; p < parts; ++p) {
+    const Numbers& all = *part(x, p == 1);
+    const double most = largest(all);
+    for (size_t i = 0; i < all.size(); ++i) {
+      const size_t c = i % m.cols, r = i / m.cols % m.rows, k = i / (m.cols * m.rows);
+      const size_t left = p * width + gap + c * cell, top = k * height + gap + r * cell;
+      picture.fill(left, top, cell, cell, {204, 204, 204});  // the line between cells
+      picture.fill(left, top, cell - 1, cell - 1, colour(all[i], most));
+    }
+  }
+  return png(picture);
+}
+
+// The ops between what it is computed from and what it is used for, in Graphviz's language; widths
+// by the size of what flows back. -1: the whole trace.
 std::string dot_of(const Trace& t, int tensor) {
   std::set<int> ops;
   for (int k = 0; k < static_cast<int>(t.ops.size()); ++k) {
@@ -295,6 +335,18 @@ std::string dot_of(const Trace& t, int tensor) {
   }
   return "digraph trace {\n  rankdir=LR;\n  node [fontname=\"sans-serif\"];\n" + nodes + edges +
          "}\n";
+}
+
+}  // namespace
+
+std::string exported(const Trace& t, int tensor, const std::string& format) {
+  return format == "json"  ? json_of(t, tensor).dump() + "\n"
+         : format == "csv" ? csv_of(t, tensor)
+         : format == "md"  ? markdown_of(t, tensor)
+         : format == "tex" ? latex_of(t, tensor)
+         : format == "svg" ? svg_of(t, tensor)
+         : format == "png" ? png_of(t, tensor)
+                           : dot_of(t, tensor);
 }
 
 }  // namespace heed::microscope

@@ -44,6 +44,9 @@ Trace record_pair(const PairOptions& options);
 struct ModelOptions {
   std::string directory;
   std::vector<std::string> src, tgt;  // words; no tgt: what the model itself says, greedily
+  /// With a beam of so many sentences: the search is kept in views.beam, and without tgt what is
+  /// differentiated is its hypothesis of this rank, 1 being the best. 0: no search.
+  int64_t beam = 0, hypothesis = 1;
   double label_smoothing = 0;
   DType dtype = f32;
 };

@@ -12,10 +12,6 @@
 namespace heed::microscope {
 namespace {
 
-size_t at(int i) {
-  return static_cast<size_t>(i);
-}
-
 int last_named(const Trace& t, const std::string& name) {
   for (size_t i = t.tensors.size(); i-- > 0;)
     if (t.tensors[i].name == name) return static_cast<int>(i);

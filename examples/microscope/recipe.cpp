@@ -6,6 +6,7 @@
 #include "examples/microscope/case.h"
 #include "examples/microscope/decompose.h"
 #include "examples/microscope/pair.h"
+#include "examples/microscope/sample.h"
 #include "examples/microscope/schema.h"
 #include "examples/microscope/session.h"
 
@@ -47,7 +48,9 @@ bool has_recipe(const Trace& trace) {
   return source_of(trace.run) != nullptr;
 }
 
-Trace run_recipe(const Json& run, const std::string& path) {
+namespace {
+
+Trace run_source(const Json& run, const std::string& path) {
   const char* source = source_of(run);
   require(source, "this trace does not say how it was made, so it cannot be made again");
   const auto decompose = run.value("decompose", std::set<std::string>{});
@@ -59,6 +62,14 @@ Trace run_recipe(const Json& run, const std::string& path) {
   const Trace t = run.contains("pair") ? record_pair(pair_from(recipe, path))
                                        : record_model(model_from(recipe, path));
   return decompose.empty() ? t : decomposed(t, decompose);
+}
+
+}  // namespace
+
+Trace run_recipe(const Json& run, const std::string& path) {
+  Trace t = run_source(run, path);
+  if (run.contains("sample")) take_samples(t, run["sample"].get<int64_t>());
+  return t;
 }
 
 Trace rerun(const Trace& trace, const std::vector<std::string>& changes, const std::string& path) {

@@ -12,8 +12,16 @@
 
 namespace heed {
 
+struct TraceOptions {
+  std::string title;
+  /// Of tensors of more numbers than this (at least 256) statistics and 256 numbers are kept; the
+  /// trace can then be looked at and not computed again. 0: everything is kept.
+  int64_t sample = 0;
+};
+
 /// Writes a trace, heed-trace/1. Throws FileError when it cannot be written or would be larger than
 /// what `microscope` reads (50 MB).
-void save_trace(const std::string& path, const Recorded& recorded, const std::string& title = "");
+void save_trace(const std::string& path, const Recorded& recorded,
+                const TraceOptions& options = {});
 
 }  // namespace heed

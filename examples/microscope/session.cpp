@@ -7,14 +7,11 @@
 #include "autograd/ops.h"
 #include "core/error.h"
 #include "examples/microscope/replay.h"
+#include "examples/microscope/sample.h"
 #include "examples/microscope/schema.h"
 
 namespace heed::microscope {
 namespace {
-
-size_t at(int i) {
-  return static_cast<size_t>(i);
-}
 
 Numbers numbers_of(const Tensor& x) {
   if (x.dtype() != i64) return x.to_vector();
@@ -62,6 +59,7 @@ Session::Session(Trace trace, std::optional<DType> dtype)
     : trace_(std::move(trace)),
       dtype_(dtype.value_or(trace_.tensors.at(at(trace_.seed)).dtype == "f32" ? f32 : f64)),
       followers_(trace_.tensors.size()) {
+  require_whole(trace_);
   for (size_t i = 0; i < trace_.ops.size(); ++i)
     require(known_op(trace_.ops[i].op),
             "op {} ({}) is not one of heed's: this trace can be read, but not computed again", i,

@@ -44,7 +44,8 @@ struct Edge {
 
 class Session {
  public:
-  /// Throws std::invalid_argument for a trace with an op that is not heed's. A trace that was made
+  /// Throws std::invalid_argument for a trace with an op that is not heed's, or with samples of its
+  /// tensors. A trace that was made
   /// with settings (`run.set`) begins with them. `dtype`: compute in this in place of the trace's.
   explicit Session(Trace trace, std::optional<DType> dtype = {});
 

@@ -9,9 +9,11 @@
 namespace heed::microscope {
 
 std::string place_of(const TraceTensor& t, size_t index) {
+  const std::vector<int64_t>& shape = t.whole_shape();
+  if (t.sampled() && index < t.places.size()) index = static_cast<size_t>(t.places[index]);
   std::string text;
-  for (size_t axis = t.shape.size(); axis-- > 0;) {
-    const auto size = static_cast<size_t>(std::max<int64_t>(t.shape[axis], 1));
+  for (size_t axis = shape.size(); axis-- > 0;) {
+    const auto size = static_cast<size_t>(std::max<int64_t>(shape[axis], 1));
     text = std::to_string(index % size) + (text.empty() ? "" : ",") + text;
     index /= size;
   }

@@ -34,6 +34,13 @@ struct TraceTensor {
   std::string cut;         // how, where cut
   std::string ends;        // how its value goes on without a gradient, whatever its own state
   int detached_from = -1;
+  /// Of a large tensor some numbers may be kept (sample.h). Then `shape` is how many, `places` are
+  /// theirs in the tensor (row-major, ascending), `whole` is its shape, and the statistics are
+  /// those of all of its numbers.
+  std::vector<int64_t> whole{}, places{};
+  Json stats{}, grad_stats{};
+  bool sampled() const { return !places.empty(); }
+  const std::vector<int64_t>& whole_shape() const { return sampled() ? whole : shape; }
   bool has_grad() const { return grad_state == "done"; }
 };
 
@@ -94,12 +101,18 @@ Json meta_of(DType dtype);
 /// null where none is finite.
 Json stats_of(const Numbers& numbers);
 
+/// An index of a trace, which is an int because -1 is none, as a place in a vector.
+inline size_t at(int index) {
+  return static_cast<size_t>(index);
+}
+
 /// The text of a trace file: one record per line, the shortest decimals that read back as the same
 /// bits.
 std::string to_json(const Trace& trace);
 
-/// A number as such a file writes it: NaN and infinities are strings.
+/// A number as such a file writes it, NaN and infinities as strings; and back.
 Json json_number(double v);
+double number_from(const Json& json);
 
 /// Reads a trace file's text; `path` is for errors. Throws FileError where it is too large, not
 /// JSON, or not as the schema says. Nothing is promised about the numbers: see `faults`.

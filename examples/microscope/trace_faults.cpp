@@ -87,7 +87,7 @@ struct Auditor {
       }
       if (const auto mask = o.attrs.find("mask"); mask != o.attrs.end())
         expect(mask->is_array() && !o.in.empty() && is_tensor(o.in[0]) &&
-                   mask->size() == tensor(o.in[0]).value.size(),
+                   (tensor(o.in[0]).sampled() || mask->size() == tensor(o.in[0]).value.size()),
                "op {} ({}): its mask has not as many places as its first input", i, o.op);
       for (const TraceSaved& s : o.saved)
         expect(is_tensor(s.tensor), "op {} ({}): saved {} does not exist", i, o.op, s.tensor);
@@ -139,6 +139,19 @@ struct Auditor {
     expect(next == t.contribs.size(), "contribution {}: no op sends it", next);
   }
 
+  void beam() {
+    const Json list = t.views.value("beam", Json::array());
+    for (size_t i = 0; i < list.size() && !full(); ++i) {
+      const Json &node = list[i], &parent = node["parent"];
+      expect(node["id"] == i, "beam node {}: expected its number as its id, got {}", i,
+             node["id"].dump());
+      expect(parent.is_null() || parent.get<size_t>() < i,
+             "beam node {}: expected a parent before it, got {}", i, parent.dump());
+      expect(!node.contains("tensor") || is_tensor(node["tensor"].get<int>()),
+             "beam node {}: its tensor does not exist", i);
+    }
+  }
+
   void sums() {
     std::vector<Numbers> sum(t.tensors.size());
     for (size_t i = 0; i < t.tensors.size(); ++i)
@@ -175,7 +188,7 @@ struct Auditor {
 std::vector<std::string> faults(const Trace& trace, size_t most) {
   Auditor audit{trace, most};
   for (const auto step : {&Auditor::scopes, &Auditor::shapes, &Auditor::forward, &Auditor::backward,
-                          &Auditor::contributions, &Auditor::sums}) {
+                          &Auditor::contributions, &Auditor::beam, &Auditor::sums}) {
     if (!audit.found.empty()) break;  // each relies on the ones before
     (audit.*step)();
   }

@@ -1,5 +1,7 @@
 // A trace as the text of a file, and back.
+#include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "core/file_bytes.h"
 #include "examples/microscope/schema.h"
@@ -25,6 +27,12 @@ Json json_number(double v) {
   return v;
 }
 
+double number_from(const Json& j) {
+  if (!j.is_string()) return j.get<double>();
+  const auto& s = j.get_ref<const std::string&>();
+  return s == "NaN" ? std::nan("") : s == "Infinity" ? INFINITY : -INFINITY;
+}
+
 namespace {
 
 std::string numbers_text(const Numbers& all, const std::string& dtype) {
@@ -34,6 +42,16 @@ std::string numbers_text(const Numbers& all, const std::string& dtype) {
     text += number_text(v, dtype == "f32");
   }
   return "[" + text + "]";
+}
+
+// All of them, or where the tensor is a sample {"sample": {"idx", "value"}, "of": N}.
+std::string numbers_text(const Numbers& all, const TraceTensor& t) {
+  const std::string list = numbers_text(all, t.dtype);
+  if (!t.sampled()) return list;
+  int64_t n = 1;
+  for (const int64_t size : t.whole) n *= size;
+  return fmt::format("{{\"sample\":{{\"idx\":{},\"value\":{}}},\"of\":{}}}", Json(t.places).dump(),
+                     list, n);
 }
 
 Json or_null(int64_t index) {
@@ -81,17 +99,21 @@ std::string tensor_text(size_t id, const TraceTensor& t) {
                             {"scope", std::to_string(t.scope)},
                             {"role", text_of(t.role)},
                             {"dtype", text_of(t.dtype)},
-                            {"shape", Json(t.shape).dump()},
+                            {"shape", Json(t.sampled() ? t.whole : t.shape).dump()},
                             {"producer", or_null(t.producer).dump()},
                             {"grad_state", text_of(t.grad_state)}};
   if (!t.cut.empty()) fields.emplace_back("cut", text_of(t.cut));
   if (!t.ends.empty()) fields.emplace_back("ends", text_of(t.ends));
   if (t.detached_from >= 0) fields.emplace_back("detached_from", std::to_string(t.detached_from));
   constexpr size_t kAtOneGlance = 16;
-  if (t.dtype != "i64" && t.value.size() > kAtOneGlance)
+  if (t.sampled()) {
+    fields.emplace_back("stats", t.stats.dump());
+    if (t.has_grad()) fields.emplace_back("grad_stats", t.grad_stats.dump());
+  } else if (t.dtype != "i64" && t.value.size() > kAtOneGlance) {
     fields.emplace_back("stats", stats_of(t.value).dump());
-  fields.emplace_back("value", numbers_text(t.value, t.dtype));
-  fields.emplace_back("grad", t.has_grad() ? numbers_text(t.grad, t.dtype) : "null");
+  }
+  fields.emplace_back("value", numbers_text(t.value, t));
+  fields.emplace_back("grad", t.has_grad() ? numbers_text(t.grad, t) : "null");
   return record(fields);
 }
 
@@ -126,11 +148,8 @@ int index_of(const Json& j) {
 }
 
 double number_of(const Json& j, bool narrow) {
-  if (j.is_string()) {
-    const auto& s = j.get_ref<const std::string&>();
-    return s == "NaN" ? std::nan("") : s == "Infinity" ? INFINITY : -INFINITY;
-  }
-  return narrow ? static_cast<double>(static_cast<float>(j.get<double>())) : j.get<double>();
+  const double v = number_from(j);
+  return narrow ? static_cast<double>(static_cast<float>(v)) : v;
 }
 
 Numbers numbers_from(const Json& list, const std::string& dtype) {
@@ -140,7 +159,32 @@ Numbers numbers_from(const Json& list, const std::string& dtype) {
   return all;
 }
 
-TraceTensor tensor_from(const Json& j) {
+// The places of a sample, which are those of whatever belongs to the same tensor.
+std::vector<int64_t> places_from(const Json& j, const std::vector<int64_t>& shape,
+                                 const std::string& path, const std::string& where) {
+  const Json &places = j["sample"]["idx"], &values = j["sample"]["value"];
+  double n = 1;  // a hostile shape may exceed any integer
+  for (const int64_t size : shape) n *= static_cast<double>(size);
+  auto list = places.get<std::vector<int64_t>>();
+  const auto repeats = std::adjacent_find(list.begin(), list.end(), std::greater_equal<>());
+  if (list.empty() || repeats != list.end() || static_cast<double>(list.back()) >= n ||
+      values.size() != list.size() || j["of"].get<double>() != n)
+    fail_file(path, "{}: expected a sample of ascending places in {} numbers, a value for each",
+              where, n);
+  return list;
+}
+
+// The numbers of a tensor or of what contributed to it, all or at its places.
+Numbers numbers_from(const Json& j, const TraceTensor& t, const std::string& path,
+                     const std::string& where) {
+  if (j.is_object() != t.sampled() ||
+      (t.sampled() && places_from(j, t.whole, path, where) != t.places))
+    fail_file(path, "{}: expected {}", where,
+              t.sampled() ? "a sample at the places of its tensor" : "all numbers, no sample");
+  return numbers_from(t.sampled() ? j["sample"]["value"] : j, t.dtype);
+}
+
+TraceTensor tensor_from(const Json& j, const std::string& path, const std::string& where) {
   TraceTensor t{.name = j["name"],
                 .scope = j["scope"],
                 .role = j["role"],
@@ -153,8 +197,17 @@ TraceTensor tensor_from(const Json& j) {
                 .cut = j.value("cut", ""),
                 .ends = j.value("ends", ""),
                 .detached_from = j.value("detached_from", -1)};
-  t.value = numbers_from(j["value"], t.dtype);
-  if (!j["grad"].is_null()) t.grad = numbers_from(j["grad"], t.dtype);
+  if (j["value"].is_object()) {
+    t.places = places_from(j["value"], t.shape, path, where);
+    t.whole = std::exchange(t.shape, {static_cast<int64_t>(t.places.size())});
+    t.stats = j.value("stats", Json());
+    t.grad_stats = j.value("grad_stats", Json());
+    if (t.stats.is_null() || t.grad_stats.is_null() != j["grad"].is_null())
+      fail_file(path, "{}: expected the statistics of a tensor of which only a sample is kept",
+                where);
+  }
+  t.value = numbers_from(j["value"], t, path, where + ".value");
+  if (!j["grad"].is_null()) t.grad = numbers_from(j["grad"], t, path, where + ".grad");
   return t;
 }
 
@@ -204,7 +257,6 @@ void check_references(const Json& j, const std::string& path) {
 }  // namespace
 
 std::string to_json(const Trace& t) {
-  const auto dtype_at = [&](int tensor) { return t.tensors[static_cast<size_t>(tensor)].dtype; };
   const auto scope = [](size_t id, const TraceScope& s) {
     return record({{"id", number(id)},
                    {"name", text_of(s.name)},
@@ -216,10 +268,11 @@ std::string to_json(const Trace& t) {
                    {"op", std::to_string(c.op)},
                    {"slot", std::to_string(c.slot)},
                    {"tensor", std::to_string(c.tensor)},
-                   {"value", numbers_text(c.value, dtype_at(c.tensor))}});
+                   {"value", numbers_text(c.value, t.tensors[at(c.tensor)])}});
   };
-  const std::string seed = record({{"tensor", std::to_string(t.seed)},
-                                   {"value", numbers_text(t.seed_value, dtype_at(t.seed))}});
+  const std::string seed =
+      record({{"tensor", std::to_string(t.seed)},
+              {"value", numbers_text(t.seed_value, t.tensors[at(t.seed)].dtype)}});
   return "{\"schema\":\"heed-trace/1\",\n\"meta\":" + t.meta.dump() + ",\n\"run\":" + t.run.dump() +
          ",\n\"scopes\":" + list(t.scopes, scope) +
          ",\n\"tensors\":" + list(t.tensors, tensor_text) + ",\n\"ops\":" + list(t.ops, op_text) +
@@ -242,14 +295,18 @@ Trace trace_from(const std::string& text, const std::string& path) {
   for (const Json& s : j["scopes"])
     t.scopes.push_back({s["name"], index_of(s["index"]), s["parent"]});
   for (const Json& x : j["tensors"]) {
-    t.tensors.push_back(tensor_from(x));
-    if (x.contains("stats") && x["stats"] != stats_of(t.tensors.back().value))
-      fail_file(path, "tensors[{}].stats: they are not those of its numbers", t.tensors.size() - 1);
+    const std::string where = fmt::format("tensors[{}]", t.tensors.size());
+    t.tensors.push_back(tensor_from(x, path, where));
+    const TraceTensor& read = t.tensors.back();
+    if (x.contains("stats") && !read.sampled() && x["stats"] != stats_of(read.value))
+      fail_file(path, "{}.stats: they are not those of its numbers", where);
   }
   for (const Json& o : j["ops"]) t.ops.push_back(op_from(o));
   for (const Json& c : j["contribs"]) {
-    const std::string& dtype = t.tensors[c["tensor"].get<size_t>()].dtype;
-    t.contribs.push_back({c["op"], c["slot"], c["tensor"], numbers_from(c["value"], dtype)});
+    const std::string where = fmt::format("contribs[{}].value", t.contribs.size());
+    const TraceTensor& x = t.tensors[c["tensor"].get<size_t>()];
+    t.contribs.push_back(
+        {c["op"], c["slot"], c["tensor"], numbers_from(c["value"], x, path, where)});
   }
   t.checks = j.value("checks", Json::array());
   t.diags = j.value("diags", Json::array());
@@ -266,8 +323,8 @@ void save(const std::string& path, const Trace& trace) {
   const std::string text = to_json(trace);
   if (text.size() > kMostBytes)
     fail_file(path,
-              "the trace would be {} MB, and at most {} are read; trace a shorter sentence or a "
-              "smaller model",
+              "the trace would be {} MB, and at most {} are read; keep a sample of large tensors "
+              "(--sample 4096), or trace a shorter sentence or a smaller model",
               text.size() / 1'000'000, kMostBytes / 1'000'000);
   write_file(path, text);
 }

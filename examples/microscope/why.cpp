@@ -16,10 +16,6 @@ constexpr double kCancel = 1e-12;    // of the terms' sizes: what is left when t
 constexpr double kSmall = 1e-6;      // of the gradients that arrive: what counts as small
 constexpr double kRounding = 1e-15;  // of the largest gradient of the same tensor
 
-size_t at(int i) {
-  return static_cast<size_t>(i);
-}
-
 struct Asker {
   const Trace& t;
   Session session;

@@ -161,6 +161,18 @@ TEST(Bench, MemoryCountsTheSteps) {
   expect_text("memory --steps 1 --config toy-gru" + kSmall, {"resident", "allocations per step"});
 }
 
+TEST(Bench, LookingCountsWhatIsThereToLookAt) {
+  const auto lines = json_lines("looking --config toy-gru" + kSmall);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_GT(lines[0].at("ops").get<int>(), 6 * 5) << "a few for each of six words";
+  EXPECT_GT(lines[0].at("scopes").get<int>(), 6);
+  EXPECT_GT(lines[0].at("names").get<int>(), 6);
+  for (const char* key : {"seconds", "off_share", "checked", "recorded"})
+    EXPECT_GT(lines[0].at(key).get<double>(), 0) << key;
+  expect_text("looking --seconds 0.02 --config toy-transformer" + kSmallTransformer,
+              {"while off", "checked", "recorded"});
+}
+
 TEST(Bench, GemmComparesTheMakers) {
   const auto lines = json_lines("gemm");
   std::set<std::string> makers, shapes;

@@ -19,6 +19,7 @@ Run add_memory(CommandLine& program);
 Run add_gemm(CommandLine& program);
 Run add_growth(CommandLine& program);
 Run add_decode(CommandLine& program);
+Run add_looking(CommandLine& program);
 Run add_all(CommandLine& program);
 
 // ---- options that several of them have ----
@@ -93,6 +94,16 @@ struct DecodeFigures {
   double seconds = 0;
 };
 DecodeFigures measure_decoding(const Workload& w, int64_t threads, int64_t sentences);
+
+/// A forward and a backward pass with nobody looking, checked for NaN, and recorded.
+struct LookingFigures {
+  std::string config;
+  double pass = 0;  // seconds, nobody looking
+  int64_t ops = 0, scopes = 0, names = 0;
+  double off = 0;  // share of them that these take: each counted, times what one takes
+  double checked = 0, recorded = 0;  // times the plain pass
+};
+LookingFigures measure_looking(const Workload& w, double seconds);
 
 /// One point of a growth: what was multiplied by what, and what a step took.
 struct GrowthFigure {

@@ -14,6 +14,7 @@ int main(int argc, char** argv) {
                     {"gemm", add_gemm},
                     {"growth", add_growth},
                     {"decode", add_decode},
+                    {"looking", add_looking},
                     {"all", add_all}},
        .out_of_memory = "out of memory; use smaller sizes"},
       argc, argv);

@@ -102,6 +102,12 @@ TEST_F(MicroscopeProgram, ExportsInEveryFormat) {
   for (size_t i = svg.find("<title>"); i != std::string::npos; i = svg.find("<title>", i + 1))
     ++cells;
   EXPECT_EQ(cells, 6u) << "three weights, three gradients";
+  EXPECT_EQ(sh("$M export t.json --node H --as png -o H.png").code, 0);
+  // Chunks as the standard has them; their sums, and what the blocks store, by hand below.
+  const std::string png = read_file(path("H.png"));
+  EXPECT_EQ(png.substr(0, 16), std::string("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16));
+  EXPECT_EQ(png.substr(16, 8), std::string("\0\0\0\x78\0\0\0\x58", 8)) << "2 (48 + 8) + 8, 72 + 16";
+  EXPECT_EQ(png.substr(png.size() - 12), std::string("\0\0\0\0IEND\xae\x42\x60\x82", 12));
   const std::string dot = sh("$M export t.json --as dot").out;
   EXPECT_EQ(dot.find("digraph trace {"), 0u);
   for (const char* op : {"matmul_nt", "softmax", "select", "log", "neg"})
@@ -126,6 +132,10 @@ TEST_F(MicroscopeProgram, ExitCodesOfPairs) {
   EXPECT_EQ(sh("$M trace --case $C/dot.json --src a --tgt b -o t.json").code, 2);
   EXPECT_EQ(sh("$M trace --model none --src a -o t.json").code, 3);
   EXPECT_EQ(sh("$M trace --model none --src a --enc gru -o t.json").code, 2);
+  EXPECT_EQ(sh("$M trace --model none --src a --tgt b --beam 2 -o t.json").code, 2);
+  EXPECT_EQ(sh("$M trace --model none --src a --hypothesis 2 -o t.json").code, 2);
+  EXPECT_EQ(sh("$M trace --src a --tgt b --beam 2 -o t.json").code, 2);
+  EXPECT_EQ(sh("$M trace --model none --src a --beam 0 -o t.json").code, 2);
   EXPECT_EQ(sh("$M trace --src a --tgt b --mech magic -o t.json").code, 2);
   EXPECT_EQ(sh("$M trace --case $C/dot.json -o t.json").code, 0);
   EXPECT_EQ(sh("$M rerun t.json --set 'q[9]=1' -o u.json").code, 2);

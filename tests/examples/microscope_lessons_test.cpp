@@ -9,6 +9,7 @@
 
 #include "core/file_bytes.h"
 #include "examples/console/utf8.h"
+#include "examples/microscope/check.h"
 #include "examples/microscope/lessons/museum.h"
 #include "examples/microscope/lessons/run.h"
 #include "tests/examples/microscope_program.h"
@@ -123,6 +124,24 @@ TEST(Lessons, EveryTraceIsValidAndReadsBack) {
     ASSERT_TRUE(f.trace) << name;
     EXPECT_EQ(faults(*f.trace), std::vector<std::string>{}) << name;
   }
+}
+
+// C3 to C5: differences, Jacobians and rows of softmax, over what every lesson is about. Those of
+// estimators are biased, kinks are not differentiable; nothing fails.
+TEST(Lessons, EveryTracePassesItsNumericChecks) {
+  size_t checked = 0;
+  const auto expect_right = [&](const Trace& t, const std::string& what) {
+    for (const CheckRow& r : check(t)) {
+      EXPECT_TRUE(r.pass) << what << ": " << t.tensors.at(static_cast<size_t>(r.tensor)).name
+                          << " at " << r.worst << ", " << r.analytic << ", measured " << r.numeric;
+      checked += r.status == "pass";
+    }
+    for (const InvariantRow& r : check_invariants(t))
+      EXPECT_TRUE(r.pass) << what << ": " << r.what << " of op " << r.op << ", " << r.error << " > "
+                          << r.limit;
+  };
+  for (const Lesson& l : lessons()) expect_right(*found(l).trace, l.name);
+  EXPECT_GT(checked, 15 * 5u);
 }
 
 // ---- text ----

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "autograd/ops.h"
 #include "core/error.h"
@@ -15,9 +17,10 @@
 #include "examples/microscope/path.h"
 #include "examples/microscope/recipe.h"
 #include "examples/microscope/session.h"
-#include "examples/translate/decode.h"
+#include "examples/translate/beam.h"
 #include "tests/core/file_checks.h"
 #include "tests/examples/microscope_cases.h"
+#include "tests/examples/small_translator.h"
 
 namespace heed::microscope {
 namespace {
@@ -268,30 +271,8 @@ class MicroscopeModel : public ScratchFolder {};
 
 TEST_F(MicroscopeModel, ATrainedModelsLossIsThatOfDecoding) {
   const std::vector<std::string> src{"the", "cat"}, tgt{"le", "chat"};
-  translate::TokenCounts sources, targets;
-  translate::count_tokens(sources, src);
-  translate::count_tokens(targets, tgt);
   for (const bool transformer : {false, true}) {
-    Rng rng(3);
-    translate::NetworkOptions options = Seq2SeqOptions{.source_vocabulary = 6,
-                                                       .target_vocabulary = 6,
-                                                       .embedding = 4,
-                                                       .encoder_hidden = 2,
-                                                       .decoder_hidden = 4};
-    if (transformer)
-      options = TransformerOptions{.source_vocabulary = 6,
-                                   .target_vocabulary = 6,
-                                   .model = 4,
-                                   .heads = 2,
-                                   .encoder_layers = 1,
-                                   .decoder_layers = 1,
-                                   .feed_forward = 6};
-    translate::Translator model{
-        {},
-        translate::Vocabulary(sources, {}),
-        translate::Vocabulary(targets, {}),
-        translate::make_network(options, rng),
-        {{"task", "none"}, {"seed", 1}, {"epochs", 1}, {"size", 1}, {"swap", false}}};
+    translate::Translator model = translate::small_translator(transformer);
     translate::save_translator(path("model"), model);
     const std::vector<translate::Tokens> one{src}, other{tgt};
     const double expected = -translate::decode_forced(model, one, other)[0].log_probability;
@@ -310,6 +291,62 @@ TEST_F(MicroscopeModel, ATrainedModelsLossIsThatOfDecoding) {
     EXPECT_NE(rerun(record_model(o), {"src[1]=cat"}, "t").run["src"][1], "<unk>");
   }
   EXPECT_THROW((void)record_model({.directory = path("none"), .src = src, .tgt = tgt}), FileError);
+}
+
+// The search is kept as a tree; the hypothesis that is asked for is what is differentiated.
+TEST_F(MicroscopeModel, KeepsABeamSearch) {
+  translate::Translator model = translate::small_translator(false, 11);
+  translate::save_translator(path("model"), model);
+  ModelOptions o{.directory = path("model"), .src = {"the", "cat"}, .tgt = {}, .beam = 4};
+  const translate::BeamSearch search = translate::beam_search(model, o.src, {.width = 4});
+  ASSERT_EQ(search.hypotheses.size(), 4u);
+  std::set<std::string> traced;
+  for (o.hypothesis = 1; o.hypothesis <= 4; ++o.hypothesis) {
+    const translate::Hypothesis& h = search.hypotheses[static_cast<size_t>(o.hypothesis - 1)];
+    if (h.tokens.empty()) continue;
+    const Trace t = through_a_file(record_model(o));
+    EXPECT_EQ(faults(t), std::vector<std::string>{});
+    const Json beam = t.views.at("beam");
+    ASSERT_EQ(beam.size(), search.tree.size());
+    const Json& last = beam[static_cast<size_t>(h.node)];
+    EXPECT_EQ(last["rank"], o.hypothesis);
+    EXPECT_NEAR(number_from(last["logp"]), h.log_probability, 1e-12);
+    traced.insert(t.run["tgt"].dump());
+    const bool special = std::any_of(h.tokens.begin(), h.tokens.end(),
+                                     [](const std::string& w) { return w.front() == '<'; });
+    if (special) continue;  // read as <unk>
+    int marked = 0;
+    for (const Json& node : beam) marked += node.contains("tensor");
+    EXPECT_EQ(marked, std::ssize(h.tokens) + !h.cut);
+    EXPECT_EQ(last["tensor"], t.find("L_t"));
+    if (!h.cut)
+      EXPECT_NEAR(static_cast<double>(h.tokens.size() + 1) * at(t, "L").value[0],
+                  -h.log_probability, 1e-5);
+    EXPECT_EQ(to_json(run_recipe(t.run, "t")), to_json(t));
+  }
+  EXPECT_GE(traced.size(), 2u) << "hypotheses differ";
+  o.hypothesis = 5;
+  EXPECT_THROW((void)record_model(o), std::invalid_argument);
+}
+
+TEST_F(MicroscopeModel, ABeamThatIsNoTreeIsRefused) {
+  translate::Translator model = translate::small_translator(false, 11);
+  translate::save_translator(path("model"), model);
+  const Trace good =
+      record_model({.directory = path("model"), .src = {"the"}, .tgt = {"le"}, .beam = 2});
+  EXPECT_EQ(faults(good), std::vector<std::string>{});
+  const auto spoiled = [&](size_t node, const char* key, const Json& value) {
+    Trace t = good;
+    t.views["beam"][node][key] = value;
+    return faults(t);
+  };
+  EXPECT_NE(spoiled(1, "parent", 1), std::vector<std::string>{});
+  EXPECT_NE(spoiled(0, "parent", 1), std::vector<std::string>{});
+  EXPECT_NE(spoiled(0, "id", 3), std::vector<std::string>{});
+  EXPECT_NE(spoiled(0, "tensor", 100000), std::vector<std::string>{});
+  Trace t = good;
+  t.views["beam"][0]["logp"] = "<script>";
+  EXPECT_THROW((void)through_a_file(t), FileError);
 }
 
 TEST(MicroscopePath, RoutesAddUpToTheWhole) {

@@ -11,6 +11,7 @@
 #include "examples/microscope/trace.h"
 #include "layers/gru.h"
 #include "tests/core/file_checks.h"
+#include "tests/examples/microscope_cases.h"
 
 namespace heed::microscope {
 namespace {
@@ -30,7 +31,7 @@ TEST_F(MicroscopeSave, AModelOfOnesOwn) {
     const Scope scope("mine");
     loss = named(mean(square(gru(x, Mask::lengths({4, 2})).y)), "L");
   }
-  save_trace(path("t.json"), recording.backward(loss), "mine");
+  save_trace(path("t.json"), recording.backward(loss), {.title = "mine"});
   const Trace t = load_trace(path("t.json"));
   EXPECT_EQ(t.meta["title"], "mine");
   EXPECT_EQ(t.meta["dtype"], "f32");
@@ -40,6 +41,60 @@ TEST_F(MicroscopeSave, AModelOfOnesOwn) {
   for (const CheckRow& r : check(t)) EXPECT_TRUE(r.pass) << r.tensor;
   for (const InvariantRow& r : check_invariants(t))
     EXPECT_TRUE(r.pass) << r.what << " " << r.op << " " << r.error << " " << r.limit;
+}
+
+// Of a large tensor statistics and a sample: the file is small, valid, and cannot be computed
+// again.
+TEST_F(MicroscopeSave, SamplesOfLargeTensors) {
+  Rng rng(4);
+  const Tensor w = leaf(Tensor::normal({300, 40}, 0, 1, rng, f64));
+  const Tensor x = leaf(Tensor::normal({2, 300}, 0, 1, rng, f64));
+  Tape tape;
+  Recording recording(tape);
+  tape.name(w, "w"), tape.name(x, "x");
+  const Tensor loss = named(sum(square(named(matmul(x, w), "y"))), "L");
+  const Recorded& r = recording.backward(loss);
+  save_trace(path("all.json"), r);
+  save_trace(path("some.json"), r, {.title = "", .sample = 700});
+  EXPECT_THROW(save_trace(path("t.json"), r, {.title = "", .sample = 10}), std::invalid_argument);
+  const Trace all = load_trace(path("all.json")), some = load_trace(path("some.json"));
+  EXPECT_LT(20 * read_file(path("some.json")).size(), 2 * read_file(path("all.json")).size());
+  for (const char* name : {"x", "y", "L"}) {
+    EXPECT_FALSE(at(some, name).sampled()) << name;
+    EXPECT_EQ(at(some, name).grad, at(all, name).grad) << name;
+  }
+  const TraceTensor &part = at(some, "w"), &full = at(all, "w");
+  ASSERT_EQ(part.places.size(), 256u);
+  EXPECT_EQ(part.whole, full.shape);
+  EXPECT_EQ(part.stats, stats_of(full.value));
+  EXPECT_EQ(part.grad_stats, stats_of(full.grad));
+  for (size_t i = 0; i < 256; ++i) {
+    const auto place = static_cast<size_t>(part.places[i]);
+    EXPECT_EQ(part.value[i], full.value[place]);
+    EXPECT_EQ(part.grad[i], full.grad[place]);
+    EXPECT_EQ(place_of(part, i), place_of(full, place));
+  }
+  EXPECT_EQ(to_json(some), read_file(path("some.json")));
+  EXPECT_THROW((void)Session(some), std::invalid_argument);
+  EXPECT_THROW((void)check(some), std::invalid_argument);
+  // A sample that is not what it says is refused.
+  const Json good = Json::parse(read_file(path("some.json")));
+  const auto spoiled = [&](const std::function<void(Json&)>& spoil) {
+    Json j = good;
+    spoil(j["tensors"].at(static_cast<size_t>(some.find("w"))));
+    EXPECT_THROW((void)trace_from(j.dump(), "t"), FileError);
+  };
+  spoiled([](Json& t) { t["value"]["sample"]["idx"][3] = 12000; });
+  spoiled([](Json& t) { t["value"]["sample"]["idx"][3] = 0; });
+  spoiled([](Json& t) { t["value"]["sample"]["value"].erase(0); });
+  spoiled([](Json& t) { t["value"]["of"] = 11999; });
+  spoiled([](Json& t) { t["grad"] = Json::array({1.0}); });
+  spoiled([](Json& t) { t.erase("stats"); });
+  spoiled([](Json& t) { t["value"]["sample"]["idx"] = Json::array(); });
+  Trace wrong = some;  // one contribution of the sample, and its sum
+  wrong.contribs.back().value[5] += 1;
+  wrong.contribs.front().value[0] += 1;
+  EXPECT_FALSE(faults(wrong).empty());
 }
 
 // An op that heed does not have: its trace is valid and can be looked at, not computed again.

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "examples/console/utf8.h"
+#include "examples/microscope/sample.h"
 #include "examples/microscope/step/alignments.h"
 #include "examples/microscope/step/numeric.h"
 #include "examples/microscope/step/worked.h"
@@ -209,6 +210,47 @@ TEST(Stepper, TheSpectralNormOfTheSoftmaxOfGoldenA) {
   const Numbers j = s.session().jacobian(s.line().tensor(a).producer, 0);
   EXPECT_NEAR(spectral_norm(j, 3, 3), 0.417905764892, 1e-12);
   EXPECT_NEAR(spectral_norm({3, 0, 0, -4}, 2, 2), 4, 1e-12);
+}
+
+TEST(Stepper, ABeamIsATreeWithTheSentenceThatIsDifferentiated) {
+  Trace t = scoped();
+  Stepper without = stepper_of(t);
+  EXPECT_TRUE(has(answer(without, "beam"), "no beam search"));
+  t.views["beam"] = Json::parse(R"([
+    {"id": 0, "parent": null, "tok": "le", "logp": -0.25, "tensor": 0},
+    {"id": 1, "parent": null, "tok": "la", "logp": -1.5},
+    {"id": 2, "parent": 0, "tok": "chat", "logp": -0.5, "tensor": 0},
+    {"id": 3, "parent": 1, "tok": "</s>", "logp": "-Infinity", "rank": 2, "score": -9},
+    {"id": 4, "parent": 2, "tok": "</s>", "logp": -0.75, "rank": 1}])");
+  Stepper s = stepper_of(t);
+  EXPECT_TRUE(has(answer(s, "beam"),
+                  "* le  -0.250000\n*  chat  -0.500000\n    </s>  -0.750000  #1\n"
+                  "  la  -1.500000\n   </s>  -inf  #2 (-9.000000)\n"))
+      << answer(s, "beam");
+}
+
+// All commands of a trace with samples: what needs all numbers says so, and nothing is made up.
+TEST(Stepper, SamplesAreShownAsSuch) {
+  Rng rng(1);
+  const Tensor w = leaf(Tensor::normal({40, 30}, 0, 1, rng, f64));
+  Tape tape;
+  Recording recording(tape);
+  tape.name(w, "w");
+  Trace t = trace_of(recording.backward(named(sum(named(tanh(w), "u")), "L")));
+  t.meta = meta_of(f64);
+  take_samples(t, 300);
+  Stepper s = stepper_of(t);
+  std::string all;
+  for (int i = 0; i < 8; ++i) all += answer(s, "n");
+  EXPECT_TRUE(has(all, "a sample of [40,30]; ‖all‖₂ ")) << all;
+  for (const StepCommand& c : step_commands())
+    for (const char* argument : {"", " w", " u[3]", " 1"}) try {
+        if (c.names[0] != "q") all += answer(s, c.names[0] + argument);
+      } catch (const std::exception& e) {
+        all += e.what();
+      }
+  EXPECT_TRUE(has(all, "can be looked at but not computed again")) << all;
+  EXPECT_TRUE(has(refusal(s, "set w[0] 1"), "record it without --sample"));
 }
 
 TEST(Stepper, UnknownCommandsNameTheirNeighbours) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "autograd/ops.h"
+#include "core/rng.h"
 #include "core/scope.h"
 #include "examples/microscope/step/commands.h"
 #include "examples/microscope/step/report.h"

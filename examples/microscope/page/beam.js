@@ -15,6 +15,7 @@ const beamPane = {
         {},
         h('span', {class: 'token'}, h('bdi', {}, String(node.tok))),
         h('span', {class: 'soft'}, ` ${num(Number(node.logp))} nat `),
+        node.rank ? h('b', {}, `#${node.rank} `) : null,
         Number.isInteger(node.tensor) &&
           trace().tensors[node.tensor] &&
           button(t('look_at'), () => look({tensor: node.tensor}), {
@@ -39,9 +40,9 @@ const beamPane = {
     ];
   },
   table: () => ({
-    columns: [t('hypothesis'), t('parent'), t('token'), t('logp')],
+    columns: [t('hypothesis'), t('parent'), t('token'), t('logp'), t('rank')],
     rows: trace().json.views.beam.map((n) => ({
-      cells: [n.id, n.parent ?? '–', n.tok, num(Number(n.logp))],
+      cells: [n.id, n.parent ?? '–', n.tok, num(Number(n.logp)), n.rank ?? ''],
     })),
   }),
 };

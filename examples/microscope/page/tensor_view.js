@@ -182,7 +182,7 @@ function tensorBlock(V, id, {pick = true, key = ''} = {}) {
           V.edited && !stale && h('span', {class: 'mark'}, ` ${t('recomputed')}`),
         ),
         !data
-          ? h('p', {class: 'soft'}, t('sampled'))
+          ? sampleBlock(V, id, 'value', value)
           : value
             ? numbersTable({
                 data,
@@ -217,8 +217,41 @@ function tensorBlock(V, id, {pick = true, key = ''} = {}) {
                 onpick,
                 sign: true,
               })
-            : h('p', {}, missing(V, id, g.state)),
+            : V.sample(id, 'grad') && g.state !== 'not_yet'
+              ? sampleBlock(V, id, 'grad', g.state === 'done')
+              : h('p', {}, missing(V, id, g.state)),
         ),
+    ),
+  );
+}
+
+/// What a file keeps of a large tensor: statistics of all of its numbers, and some of them.
+function sampleBlock(V, id, field, there) {
+  const sample = V.sample(id, field),
+    {shape, ...x} = V.tensors[id],
+    stats = field === 'grad' ? x.grad_stats : x.stats;
+  if (!sample || !there) return h('p', {class: 'soft'}, t('sampled'));
+  const some = sample.idx.slice(0, 32);
+  return h(
+    'div',
+    {},
+    h('p', {class: 'soft'}, t('sample_of', sample.idx.length, sizeOf(shape))),
+    h(
+      'p',
+      {class: 'soft'},
+      `‖·‖ ${num(Number(stats.l2))} · min ${num(stats.min ?? NaN)} · max ${num(stats.max ?? NaN)} · ${t('zeros', stats.zeros)}`,
+    ),
+    h(
+      'table',
+      {class: 'list'},
+      some.map((place, i) =>
+        h(
+          'tr',
+          {},
+          h('th', {scope: 'row'}, indexText(place, shape)),
+          h('td', {}, num(Number(sample.value[i]))),
+        ),
+      ),
     ),
   );
 }

@@ -80,6 +80,7 @@ const TEXTS = {
     stale: 'from the recorded run',
     partial: '{0} of {1} contributions so far',
     sampled: 'Too large for this file: only statistics were kept.',
+    sample_of: 'A sample: {0} of {1} numbers were kept. Statistics are of all.',
     empty: 'empty',
     window: 'Rows {0}–{1} of {2}, columns {3}–{4} of {5}',
     rowsUp: 'Rows above',
@@ -220,6 +221,7 @@ const TEXTS = {
     parent: 'parent',
     token: 'token',
     logp: 'log p',
+    rank: 'rank',
     row: 'row',
     diagnosis: 'What stands out',
     diag_softmax_saturated:

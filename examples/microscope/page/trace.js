@@ -44,6 +44,7 @@ function openTrace(json) {
   T.value = remember(tensors, 'value');
   T.grad = remember(tensors, 'grad');
   T.contribution = remember(contribs, 'value');
+  T.sample = (id, field) => tensors[id][field]?.sample ?? null; // of a large one: {idx, value}
   T.seedValue = () => decode(json.seeds[0].value);
   T.attrs = (op) => ops[op].attrs ?? {};
   T.paths = scopePaths(json.scopes);
@@ -103,8 +104,10 @@ function computeGradAt(T, id, step) {
   return {state: 'partial', data: sumOf(T, id, arrived), arrived, expected: all.length};
 }
 
-/// Seed and contributions added in the order in which they came, in the tensor's own precision.
+/// Seed and contributions added in the order in which they came, in the tensor's own precision; null
+/// where only samples of them are kept.
 function sumOf(T, id, arrived) {
+  if (T.value(id) === null) return null;
   const round = T.tensors[id].dtype === 'f32' && !T.edited ? Math.fround : (v) => v;
   const sum =
     id === T.seed

@@ -214,21 +214,11 @@ Report compare_with(Stepper& s, const Words& a) {
 Report exported(Stepper& s, const Words& a) {
   const Trace& t = s.line().trace();
   const int tensor = a.size() > 1 ? node_of(s, a[1]).tensor : tensor_at_hand(s);
-  std::string text;
-  if (a[0] == "json")
-    text = json_of(t, tensor).dump() + "\n";
-  else if (a[0] == "csv")
-    text = csv_of(t, tensor);
-  else if (a[0] == "md")
-    text = markdown_of(t, tensor);
-  else if (a[0] == "tex")
-    text = latex_of(t, tensor);
-  else if (a[0] == "svg")
-    text = svg_of(t, tensor);
-  else if (a[0] == "dot")
-    text = dot_of(t, tensor);
-  else
-    require(false, "expected json, csv, md, tex, svg or dot, got '{}'", printable(a[0]));
+  const bool known =
+      std::find(kExportFormats.begin(), kExportFormats.end(), a[0]) != kExportFormats.end();
+  require(known, "expected json, csv, md, tex, svg, png or dot, got '{}'", printable(a[0]));
+  require(a[0] != "png" || a.size() > 2, "exp png: expected a tensor and a file to write");
+  const std::string text = microscope::exported(t, tensor, a[0]);
   Report r;
   if (a.size() > 2) {
     write_file(a[2], text);
@@ -273,8 +263,8 @@ std::vector<StepCommand> asking_commands() {
        compare_with},
       {{"exp", "export"},
        "FORMAT [TENSOR] [FILE]",
-       "a tensor as json, csv, md, tex, svg or dot",
-       "导出张量：json、csv、md、tex、svg、dot",
+       "a tensor as json, csv, md, tex, svg, png or dot",
+       "导出张量：json、csv、md、tex、svg、png、dot",
        1,
        3,
        exported},

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "examples/console/utf8.h"
 #include "examples/microscope/path.h"
+#include "examples/microscope/schema.h"
 #include "examples/microscope/step/alignments.h"
 #include "examples/microscope/step/commands.h"
 #include "examples/microscope/step/notes.h"
@@ -192,11 +193,48 @@ Report curve(Stepper& s, const Words& arguments) {
   return r;
 }
 
+// Every node under its parent, as deep as it stands; * on the way of what is differentiated.
 Report beam(Stepper& s, const Words&) {
   const Json list = s.line().trace().views.value("beam", Json::array());
   Report r;
-  if (list.empty())
-    r.say(s.pick("this trace holds no beam search", "该轨迹中没有束搜索"), Tone::dim);
+  if (list.empty()) {
+    r.say(s.pick("this trace holds no beam search (trace --model DIR --beam 4 records one)",
+                 "该轨迹中没有束搜索（用 trace --model DIR --beam 4 记录）"),
+          Tone::dim);
+    return r;
+  }
+  r.say(s.pick("the search chooses and has no gradient; * is the sentence that is differentiated "
+               "(log p in nats)",
+               "搜索只做选择，没有梯度；* 标出被求导的句子（对数概率，单位奈特）"),
+        Tone::dim);
+  struct Open {
+    size_t node;
+    int depth;
+  };
+  std::vector<std::vector<size_t>> under(list.size() + 1);  // the last: first words
+  for (size_t i = list.size(); i-- > 0;)
+    under[list[i]["parent"].is_null() ? list.size() : list[i]["parent"].get<size_t>()].push_back(i);
+  std::vector<Open> open;
+  const auto enter = [&](size_t node, int depth) {
+    for (const size_t child : under[node]) open.push_back({child, depth});
+  };
+  enter(list.size(), 0);
+  while (!open.empty()) {
+    const auto [i, depth] = open.back();
+    open.pop_back();
+    const Json& node = list[i];
+    const auto nats = [&](const char* key) {
+      return number_text(number_from(node[key]), s.digits);
+    };
+    std::string text = fmt::format("{} {}{}  {}", node.contains("tensor") ? '*' : ' ',
+                                   std::string(static_cast<size_t>(std::min(depth, 30)), ' '),
+                                   harmless(node["tok"].get<std::string>()), nats("logp"));
+    if (node.contains("rank"))
+      text += fmt::format("  #{}{}", node["rank"].get<int>(),
+                          node.contains("score") ? " (" + nats("score") + ")" : "");
+    r.say(text, node.contains("tensor") ? Tone::now : Tone::plain);
+    enter(i, depth + 1);
+  }
   return r;
 }
 

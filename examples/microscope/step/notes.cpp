@@ -1,5 +1,7 @@
 #include "examples/microscope/step/notes.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -30,8 +32,17 @@ double euclidean_norm(const Numbers& v) {
   return largest * std::sqrt(sum);
 }
 
+std::string sample_note(const Stepper& s, const TraceTensor& t, bool gradient) {
+  if (!t.sampled()) return "";
+  const double norm = number_from((gradient ? t.grad_stats : t.stats)["l2"]);
+  return s.pick(fmt::format("a sample of [{}]; ‖all‖₂ ", fmt::join(t.whole, ",")),
+                fmt::format("[{}] 的样本；全部数的 ‖·‖₂ ", fmt::join(t.whole, ","))) +
+         number_text(norm, s.digits);
+}
+
 std::string output_note(const Stepper& s, int op, int tensor) {
   const TraceTensor& t = s.line().tensor(tensor);
+  if (t.sampled()) return sample_note(s, t, false);
   const std::string& name = s.line().op(op).op;
   std::string note;
   const auto odd = static_cast<size_t>(
@@ -48,7 +59,7 @@ std::string output_note(const Stepper& s, int op, int tensor) {
 
 std::string incoming_note(const Stepper& s, int op, int tensor) {
   const TraceTensor& t = s.line().tensor(tensor);
-  if (s.line().op(op).op != "softmax" || !one_row(t) || !t.has_grad()) return "";
+  if (s.line().op(op).op != "softmax" || !one_row(t) || !t.has_grad() || t.sampled()) return "";
   double mean = 0;
   for (size_t i = 0; i < t.value.size(); ++i) mean += t.value[i] * t.grad[i];
   const std::string y = s.line().label(tensor);
@@ -60,7 +71,7 @@ std::string sent_note(const Stepper& s, int op, int contribution) {
   if (line.op(op).op != "softmax") return "";
   const TraceContribution& k = line.contribution(contribution);
   const TraceTensor& y = line.tensor(line.op(op).out[0]);
-  if (k.value.size() != y.value.size() || !y.has_grad()) return "";
+  if (k.value.size() != y.value.size() || !y.has_grad() || y.sampled()) return "";
   const size_t n = row_size(y);
   const double unit = y.dtype == "f32" ? 0x1p-24 : 0x1p-53;
   double worst = 0, excess = 0;

@@ -7,6 +7,9 @@ namespace heed::microscope::stepper {
 
 double euclidean_norm(const Numbers& v);
 
+/// Of a tensor of which a sample is kept: its own shape, and the norm of all of its numbers (of its
+/// gradient); "" of others.
+std::string sample_note(const Stepper& s, const TraceTensor& tensor, bool gradient);
 /// Beside an output: the entropy of one row of attention weights, saturation, what is not finite.
 std::string output_note(const Stepper& s, int op, int tensor);
 /// Beside an incoming gradient: the mean that softmax subtracts.

@@ -254,6 +254,7 @@ Row value_row(const Stepper& s, const std::string& label, int tensor) {
   Row row{.label = label, .name = line.label(tensor), .shape = t.shape};
   row.whole = t.dtype == "i64";
   row.rows = words_of_rows(line, t);
+  row.note = sample_note(s, t, false);
   if (line.has_value(tensor, s.at))
     row.values = t.value;
   else
@@ -277,6 +278,7 @@ Row gradient_row(const Stepper& s, const std::string& label, int tensor) {
                  return line.contribution(c).op == line.event(s.at).op;
                });
   row.values = std::move(g.sum);
+  if (g.known == Known::done) row.note = sample_note(s, line.tensor(tensor), true);
   if (g.known == Known::partly)
     row.note = s.pick(fmt::format("so far: {} of {} (recomputed)", g.arrived, g.all),
                       fmt::format("目前 {} / {} 项之和（重新计算）", g.arrived, g.all));

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "examples/console/utf8.h"
+#include "examples/microscope/sample.h"
 #include "examples/microscope/step/step_view.h"
 
 namespace heed::microscope::stepper {
@@ -332,6 +333,7 @@ void say(const Stepper& s, const Worked& w, Report& r) {
 }  // namespace
 
 std::optional<Worked> worked_forward(const Stepper& s, int op, size_t at) {
+  if (touches_sample(s.line().trace(), s.line().op(op))) return {};
   const Worker w{s, op};
   const auto e = w.forward(at);
   if (!e) return {};
@@ -340,6 +342,7 @@ std::optional<Worked> worked_forward(const Stepper& s, int op, size_t at) {
 }
 
 std::optional<Worked> worked_backward(const Stepper& s, int op, int contribution, size_t at) {
+  if (touches_sample(s.line().trace(), s.line().op(op))) return {};
   const Worker w{s, op};
   const TraceContribution& c = s.line().contribution(contribution);
   const TraceTensor& x = s.line().tensor(c.tensor);

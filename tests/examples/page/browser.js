@@ -22,7 +22,7 @@ async function launch(program) {
       '--remote-debugging-pipe',
       `--user-data-dir=${profile}`,
     ],
-    {stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe']},
+    {stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'], detached: true},
   );
   const waiting = new Map(),
     listeners = [];
@@ -53,14 +53,22 @@ async function launch(program) {
       waiting.set(++last, {resolve, reject});
       child.stdio[3].write(JSON.stringify({id: last, method, params, sessionId}) + '\0');
     });
+  // Its processes are a group: those that it has begun still write to the profile when it has ended.
+  const end = () => {
+    try {
+      process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      child.kill('SIGKILL'); // it never began, or has ended
+    }
+  };
   const close = async () => {
     const gone = new Promise((done) => (ended ? done() : child.once('exit', done)));
-    child.kill();
+    end();
     await gone;
     fs.rmSync(profile, {recursive: true, force: true, maxRetries: 5, retryDelay: 100});
   };
   try {
-    const started = setTimeout(() => child.kill('SIGKILL'), 60000);
+    const started = setTimeout(end, 60000);
     const {targetId} = await send('Target.createTarget', {url: 'about:blank'});
     const {sessionId} = await send('Target.attachToTarget', {targetId, flatten: true});
     clearTimeout(started);

@@ -124,6 +124,35 @@ async function showsASentencePair(tab) {
   );
 }
 
+async function showsSamplesAndABeam(tab) {
+  const words = ['--src', 'a b', '--tgt', 'c d', '-d', '32', '--sample', '256'];
+  microscope('trace', ...words, '-o', 'sampled.json');
+  const json = JSON.parse(fs.readFileSync(at('sampled.json'), 'utf8'));
+  json.views.beam = [
+    {id: 0, parent: null, tok: 'c', logp: -0.5, tensor: 1},
+    {id: 1, parent: 0, tok: '</s>', logp: -0.75, rank: 1, score: -0.7},
+    {id: 2, parent: 0, tok: '<b>d', logp: '-Infinity'},
+  ];
+  fs.writeFileSync(at('sampled.json'), JSON.stringify(json));
+  await tab.open(view('sampled.html', 'sampled.json'));
+  await tab.until(`typeof app === 'object' && app.opened > 0`);
+  const large = json.tensors.findIndex((x) => x.value.sample && x.grad);
+  for (const step of ['0', 'trace().seedStep', 'trace().events.length']) {
+    await tab.run(`stepTo(${step}); look({tensor: ${large}})`);
+    for (const pane of await tab.run(`PANES.filter((p) => !p.available || p.available()).map((p) => p.id)`))
+      await tab.run(`go({pane: '${pane}'})`);
+  }
+  const card = await tab.run(`byId('card').innerText`);
+  check(card.includes('A sample: 256 of '), 'a sample is called one');
+  check(
+    card.includes(await tab.run(`num(${json.tensors[large].grad_stats.l2})`)),
+    'statistics are of all numbers',
+  );
+  await tab.run(`go({pane: 'beam'})`);
+  const beam = await tab.run(`byId('panel').innerText`);
+  check(beam.includes('#1') && beam.includes('<b>d') && beam.includes('−∞'), `the beam: ${beam}`);
+}
+
 async function asksForAPrediction(tab) {
   await tab.open(url('dot.html'));
   await tab.run(`go({pane: 'lessons', step: trace().seedStep + 4})`);
@@ -190,6 +219,7 @@ module.exports = [
   masksAreShown,
   isNotFooled,
   showsASentencePair,
+  showsSamplesAndABeam,
   asksForAPrediction,
   showsALesson,
   takesManyOps,
