@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <numeric>
 #include <sstream>
 
 #include "core/file_bytes.h"
@@ -12,7 +13,9 @@
 #include "examples/microscope/check.h"
 #include "examples/microscope/lessons/museum.h"
 #include "examples/microscope/lessons/run.h"
+#include "examples/microscope/path.h"
 #include "tests/examples/microscope_program.h"
+#include "tests/examples/stepper_example.h"
 
 namespace heed::microscope {
 namespace {
@@ -142,6 +145,66 @@ TEST(Lessons, EveryTracePassesItsNumericChecks) {
   };
   for (const Lesson& l : lessons()) expect_right(*found(l).trace, l.name);
   EXPECT_GT(checked, 15 * 5u);
+}
+
+// C1: the library computes every value again, to the bit. C10: a second run writes the same bytes.
+TEST(Lessons, EveryTraceIsComputedAgainToTheBit) {
+  for (const Lesson& l : lessons()) {
+    const Trace& t = *found(l).trace;
+    EXPECT_EQ(Session(t).first_difference(), std::nullopt) << l.name;
+    EXPECT_EQ(to_json(*run_lesson(l, settings_of(l)).trace), to_json(t)) << l.name;
+  }
+}
+
+// C6: the routes from what is differentiated to any tensor add up to its gradient.
+TEST(Lessons, RoutesAddUpInEveryTrace) {
+  size_t several = 0;
+  for (const Lesson& l : lessons()) {
+    const Trace& t = *found(l).trace;
+    const auto all_of = [&](int tensor) {
+      Place p{tensor, std::vector<size_t>(t.tensors.at(at(tensor)).value.size())};
+      std::iota(p.numbers.begin(), p.numbers.end(), size_t{0});
+      return p;
+    };
+    for (int i = 0; i < static_cast<int>(t.tensors.size()); ++i) {
+      if (!t.tensors[at(i)].has_grad() || i == t.seed) continue;
+      const PathReport r = path(t, all_of(t.seed), all_of(i), RouteBy::route);
+      double scale = 1;
+      for (const double g : r.total) scale = std::max(scale, std::abs(g));
+      EXPECT_LE(r.error, 1e-12 * scale) << l.name << " #" << i;
+      several += r.routes.size() > 1;
+    }
+  }
+  EXPECT_GT(several, 20u) << "gradients that arrive by more than one route";
+}
+
+// C9: forward to the end and back, step by step: the same screens.
+TEST(Lessons, EveryTraceIsSteppedBackExactly) {
+  for (const Lesson& l : lessons()) {
+    stepper::Stepper s = stepper::stepper_of(*found(l).trace);
+    std::vector<std::string> screens{stepper::screen(s)};
+    for (; s.at < s.line().length(); screens.push_back(stepper::screen(s))) stepper::answer(s, "n");
+    EXPECT_GT(screens.size(), 2u) << l.name;
+    for (size_t i = screens.size() - 1; i-- > 0;) {
+      stepper::answer(s, "p");
+      EXPECT_EQ(stepper::screen(s), screens[i]) << l.name << " step " << i;
+    }
+  }
+}
+
+// C13: one bit of a gradient, one contribution less, and the trace is refused.
+TEST(Lessons, EveryTraceWithOneWrongNumberIsRefused) {
+  for (const Lesson& l : lessons()) {
+    Trace bit = *found(l).trace, lost = bit;
+    for (TraceTensor& x : bit.tensors)
+      if (x.has_grad() && !x.grad.empty()) {
+        x.grad[0] = std::nextafter(x.grad[0], 1e300);
+        break;
+      }
+    EXPECT_FALSE(faults(bit).empty()) << l.name;
+    lost.contribs.pop_back();
+    EXPECT_FALSE(faults(lost).empty()) << l.name;
+  }
 }
 
 // ---- text ----
