@@ -20,7 +20,7 @@ namespace heed::microscope {
 namespace {
 
 struct TraceCommand {
-  std::string file, output, src, tgt, model, mech = "additive", dtype = "f64", title;
+  std::string file, output, src, tgt, model, mech = "additive", dtype, title;
   std::vector<std::string> decompose;
   PairOptions pair;
   int64_t beam = 0, hypothesis = 1;      // of --model
@@ -60,7 +60,7 @@ Trace of_model(const TraceCommand& c) {
   o.beam = c.beam;
   o.hypothesis = c.hypothesis;
   o.label_smoothing = c.pair.label_smoothing;
-  o.dtype = c.dtype == "f32" ? f32 : f64;
+  o.dtype = c.dtype == "f64" ? f64 : f32;
   return record_model(o);
 }
 
@@ -146,7 +146,8 @@ Run add_trace(CommandLine& program) {
   fresh(sub.add_option("--pad", p.pad, "Padding behind the source").show_default());
   fresh(sub.add_option("--seed", p.seed, "Of the first weights and of draws").show_default());
   sub.add_option("--ls", p.label_smoothing, "Label smoothing").show_default();
-  sub.add_option("--dtype", c->dtype, "f64 or f32").one_of({"f32", "f64"}).show_default();
+  sub.add_option("--dtype", c->dtype, "f64 or f32 (without: f64; --model: f32, as it was trained)")
+      .one_of({"f32", "f64"});
   sub.add_option("--decompose", c->decompose,
                  "Fused ops to run as small ones: softmax, additive_score, unit; of sentences also "
                  "linear, layer_norm, rnn_sequence, gru_sequence, lstm_sequence")

@@ -31,7 +31,7 @@ Json beam_view(const translate::BeamSearch& search, const translate::Translator&
     const translate::BeamNode& node = search.tree[i];
     list.push_back({{"id", i},
                     {"parent", node.parent < 0 ? Json(nullptr) : Json(node.parent)},
-                    {"tok", model.target.token(node.word)},
+                    {"tok", node.word == translate::kEos ? "</s>" : model.target.token(node.word)},
                     {"logp", json_number(node.log_probability)}});
   }
   for (size_t rank = 0; rank < search.hypotheses.size(); ++rank) {

@@ -72,11 +72,12 @@ function maxAbs(data) {
 const total = (data) => data.reduce((s, v) => s + v, 0);
 
 /// How far `got` is from `want`: the largest difference, and whether each is within rel |want| or
-/// `least` of the largest |want|. Equal infinities and two NaNs are no difference.
-function distance(got, want, rel, least = 1e-15) {
+/// `least` of the largest |want|, or of `size` where that is larger: of the terms that cancel to it.
+/// Equal infinities and two NaNs are no difference.
+function distance(got, want, rel, least = 1e-15, size = 0) {
   let most = 0,
     within = got.length === want.length;
-  const floor = least * maxAbs(want);
+  const floor = least * Math.max(size, maxAbs(want));
   for (let i = 0; i < want.length; i++) {
     if (Object.is(got[i], want[i]) || got[i] === want[i]) continue;
     const d = Math.abs(got[i] - want[i]);

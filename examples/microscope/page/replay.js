@@ -69,17 +69,20 @@ function* parity(T) {
     if (!evaluates(T, op)) {
       found.lacking.add(T.ops[op].op);
     } else {
-      const compare = (got, want, what) => {
-        const d = distance(got, want, ...bounds);
+      const compare = (got, want, what, size) => {
+        const d = distance(got, want, ...bounds, size);
         found.most = Math.max(found.most, d.most);
         if (!d.within) found.bad.push(`op ${op} (${T.ops[op].op}) ${what}: ${d.most}`);
       };
       found.ops++;
       forwardOf(T, op).forEach((y, k) => compare(y, T.value(T.ops[op].out[k]), `output ${k}`));
       if (T.ops[op].bwd !== null) {
-        const dx = vjpOf(T, op, incoming(T, op));
+        const dy = incoming(T, op),
+          dx = vjpOf(T, op, dy);
+        const y = T.ops[op].op === 'softmax' ? T.value(T.ops[op].out[0]) : []; // a (da - sum a da)
+        const size = maxAbs(y.map((a, i) => a * dy[0][i]));
         for (const i of T.sent[op])
-          compare(dx[T.contribs[i].slot], T.contribution(i), `to input ${T.contribs[i].slot}`);
+          compare(dx[T.contribs[i].slot], T.contribution(i), `to input ${T.contribs[i].slot}`, size);
       }
     }
     yield found;

@@ -185,8 +185,8 @@ const TEXTS = {
     badge_busy: 'recomputing …',
     badge_title:
       'The page has an evaluator of its own. This is how far it is from the recorded numbers.',
-    badge_lacking: 'Not known to the page: {0}',
-    badge_without: '{0} kinds of op not known',
+    badge_lacking: 'Not recomputed, because the page does not know them or lacks numbers: {0}',
+    badge_without: '{0} kinds of op not recomputed',
     edited_badge: 'edited: recomputed by the page',
     edit_text:
       'Change a number and press Enter: the page runs the whole trace again, forward and backward. Masks, drawn samples and chosen positions stay as recorded; other lengths need microscope rerun.',

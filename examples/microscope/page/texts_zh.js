@@ -177,8 +177,8 @@ TEXTS.zh = {
   badge: '页面重新计算了 {0} 个运算，最大 |Δ| {1}',
   badge_busy: '重新计算中…',
   badge_title: '页面有自己的求值器。这是它与记录数字的差距。',
-  badge_lacking: '页面不认识：{0}',
-  badge_without: '{0} 种运算不认识',
+  badge_lacking: '未重新计算（页面不认识，或缺少数字）：{0}',
+  badge_without: '{0} 种运算未重新计算',
   edited_badge: '已编辑：由页面重新计算',
   edit_text:
     '改一个数并按回车：页面重新执行整个前向与反向。掩码、抽样与选择保持记录时的样子；改变长度需要 microscope rerun。',

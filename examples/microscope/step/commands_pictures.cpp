@@ -42,7 +42,13 @@ void one_map(const Stepper& s, const Alignment& all, const HeatName& what, int64
           Tone::dim);
     return;
   }
-  HeatMap map = heat_map(s, all, what.heat, head);
+  HeatMap map;
+  try {
+    map = heat_map(s, all, what.heat, head);
+  } catch (const std::invalid_argument& e) {  // a trace that cannot be computed again
+    r.say(fmt::format(" {}: {}", what.label, printable(e.what())), Tone::dim);
+    return;
+  }
   Row row{.label = what.label, .name = "", .shape = {}};
   row.shape = {static_cast<int64_t>(all.height), static_cast<int64_t>(all.width)};
   row.values = std::move(map.values);

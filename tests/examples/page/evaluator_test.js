@@ -176,6 +176,15 @@ const rows = [0.247833154545, -0.181180553699, -0.066652600846];
 const softmax = T.tensors[a].producer;
 page.jacobianRow(T, softmax, 0, 0, 0).forEach((v, j) => near(v, rows[j], 1e-11, `J[0,${j}]`));
 
+// ---- f32: what is left of a saturated softmax is rounding of the terms that cancel ----
+
+for (const query of [[12, 5.75], [20.3, 10.1], [24, 11.3]]) {
+  const V = traced({...simple, mechanism: 'dot', dtype: 'f32', query});
+  let f32;
+  for (f32 of page.parity(V)) continue;
+  check(f32.ops === V.ops.length && f32.bad.length === 0, `f32, saturated: ${f32.bad.join('; ')}`);
+}
+
 // ---- the state at a step is a prefix (R3), and its sums are the file's to the bit (C2) ----
 
 for (let id = 0; id < T.tensors.length; id++) {
