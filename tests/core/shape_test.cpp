@@ -6,18 +6,10 @@
 #include <functional>
 
 #include "core/error.h"
+#include "tests/core/argument_error.h"
 
 namespace heed {
 namespace {
-
-void expect_argument_error(const std::function<void()>& f, const std::string& text) {
-  try {
-    f();
-    ADD_FAILURE() << "accepted; expected: " << text;
-  } catch (const std::invalid_argument& e) {
-    EXPECT_EQ(std::string(e.what()), text);
-  }
-}
 
 TEST(Shape, HasRankSizesAndElements) {
   const Shape s{2, 3, 4};

@@ -7,20 +7,13 @@
 #include <functional>
 
 #include "core/rng.h"
+#include "tests/core/argument_error.h"
 
 namespace heed {
 namespace {
 
 using V = std::vector<double>;
 
-void expect_argument_error(const std::function<void()>& f, const std::string& text) {
-  try {
-    f();
-    ADD_FAILURE() << "accepted; expected: " << text;
-  } catch (const std::invalid_argument& e) {
-    EXPECT_EQ(std::string(e.what()), text);
-  }
-}
 
 TEST(Tensor, IsMadeFromNumbers) {
   EXPECT_EQ(Tensor::of({1, 2, 3}).to_vector(), (V{1, 2, 3}));
