@@ -14,7 +14,6 @@ namespace {
 
 using V = std::vector<double>;
 
-
 TEST(Tensor, IsMadeFromNumbers) {
   EXPECT_EQ(Tensor::of({1, 2, 3}).to_vector(), (V{1, 2, 3}));
   EXPECT_EQ(Tensor::of({1, 2, 3}).shape(), Shape{3});
