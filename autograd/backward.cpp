@@ -230,9 +230,9 @@ bool BackwardSweep::next() {
       add_products(node.first_slot + k);
       reached = reached || store.slots[static_cast<size_t>(node.first_slot + k)].grad;
     }
-    if (!reached) continue;
-    run(node);
-    return true;
+    if (reached) run(node);
+    retire();
+    if (reached) return true;
   }
   for (size_t slot = 0; !products_.empty() && slot < store.slots.size(); ++slot)
     add_products(static_cast<int32_t>(slot));
@@ -281,6 +281,12 @@ void BackwardSweep::finish(const Node& node) {
     Slot& s = tape_.store_->slots[static_cast<size_t>(node.first_slot + k)];
     if (!s.keep) s.grad = {};
   }
+}
+
+// A tape is walked once: what this op saved has served, and its memory is there for the ops before.
+void BackwardSweep::retire() {
+  Node& node = tape_.store_->nodes[static_cast<size_t>(at_)];
+  node.table->destroy(std::exchange(node.op, nullptr));
 }
 
 void BackwardSweep::check_backward(const Node& node) {

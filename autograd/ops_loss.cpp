@@ -32,8 +32,10 @@ struct CrossEntropy {
 
   void backward(GradFlow& flow) const {
     if (!flow.wants(0)) return;
-    const Tensor dy = dense(flow.dy()), z = dense(*logits);
-    Tensor dz = Tensor::empty(z.shape(), z.dtype());
+    const Tensor dy = dense(flow.dy());
+    const bool alone = logits->buffer().unique();  // then their memory becomes their gradient's
+    const Tensor& z = *logits;
+    Tensor dz = alone ? z : Tensor::empty(z.shape(), z.dtype());
     const int64_t v = z.shape().back(), rows = targets->numel();
     dispatch(z.dtype(), "cross_entropy", [&]<class T>() {
       const T eps = static_cast<T>(options.label_smoothing), share = eps / static_cast<T>(v);

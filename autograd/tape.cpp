@@ -42,7 +42,8 @@ void* TapeStorage::allocate(size_t bytes, size_t align) {
 }
 
 void TapeStorage::clear() {
-  for (const Node& n : nodes) n.table->destroy(n.op);
+  for (const Node& n : nodes)
+    if (n.op) n.table->destroy(n.op);
   nodes.clear();
   edges.clear();
   slots.clear();

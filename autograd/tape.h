@@ -34,7 +34,7 @@ struct OpTable {
 /// One recorded operation. Small and fixed in size; its inputs and outputs are slots of the tape.
 struct Node {
   const OpTable* table;
-  void* op;             // the op struct, in the tape's arena
+  void* op;             // the op struct, in the tape's arena; null once backward is done with it
   uint32_t first_edge;  // its inputs are edges[first_edge ...]
   int32_t first_slot;   // its outputs are slots first_slot, first_slot + 1, ...
   uint32_t scope;
@@ -285,6 +285,7 @@ class BackwardSweep {
   void add_products(int32_t slot);
   void run(const Node& node);
   void finish(const Node& node);
+  void retire();
   void check_backward(const Node& node);
 
   Tape& tape_;

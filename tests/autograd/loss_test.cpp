@@ -101,6 +101,41 @@ TEST(CrossEntropy, SmoothingPushesUntilTheTargetShareIsReached) {
   for (const double g : tape.grad(z).to_vector()) EXPECT_NEAR(g, 0, 1e-15);
 }
 
+// z = x, and where in memory z and dL/dz were.
+struct Places {
+  static constexpr OpInfo info{
+      .name = "places", .inputs = {"x"}, .forward = "z = x", .backward = {"dx += dz"}};
+  Saved x;
+  const void** gradient;
+  void saved(SavedVisitor& see) const { see("x", x); }
+  void backward(GradFlow& flow) const {
+    *gradient = flow.dy().data<double>();
+    flow.add(0, clone(flow.dy()));
+  }
+};
+
+TEST(CrossEntropy, LogitsThatNobodyHoldsBecomeTheirGradient) {
+  const Tensor x = leaf(Tensor::of({{1, -2, 0.5}, {0.25, 3, -1}}, f64));
+  V gradients[2];
+  for (const bool hold : {false, true}) {
+    const void *place = nullptr, *gradient = nullptr;
+    Tape tape;
+    Tensor held, loss;
+    {
+      const Tensor z = record(Places{x, &gradient}, clone(detach(x)), x);
+      place = z.data<double>();
+      if (hold) held = z;
+      loss = cross_entropy(z, ids({2, 0}), {.label_smoothing = 0.1});
+    }
+    tape.backward(loss);
+    EXPECT_EQ(place == gradient, !hold);
+    gradients[hold] = tape.grad(x).to_vector();
+    if (!hold) continue;
+    EXPECT_EQ(held.to_vector(), x.to_vector()) << "what somebody holds stays";
+  }
+  EXPECT_EQ(gradients[0], gradients[1]);
+}
+
 TEST(CrossEntropy, WrongTargetsAreNamed) {
   const Tensor z = Tensor::zeros({2, 3});
   EXPECT_EQ(argument_error([&] {

@@ -268,6 +268,21 @@ TEST(Tape, ARepeatedStepTakesNothingFromTheSystem) {
   EXPECT_GT(pool_stats().requests, requests);
 }
 
+TEST(Tape, LetsGoOfWhatAnOpSavedOnceItsGradientIsPassedOn) {
+  const Tensor w = leaf(Tensor::of({1, 2}));
+  Tensor early, late;
+  Tape tape;
+  {
+    const Tensor a = exp(w), b = exp(a);
+    early = a, late = b;
+    BackwardSweep sweep(tape, sum(b), Tensor::scalar(1));
+    EXPECT_FALSE(early.buffer().unique() || late.buffer().unique());
+    ASSERT_TRUE(sweep.next() && sweep.next());  // sum, the second exp
+  }
+  EXPECT_TRUE(late.buffer().unique()) << "its op has been walked";
+  EXPECT_FALSE(early.buffer().unique()) << "its op has not";
+}
+
 // ctest runs this with a stack of 1 MiB: nothing in it may recurse.
 TEST(LongChain, AMillionOpsAreBuiltDifferentiatedAndFreed) {
   const Tensor w = leaf(Tensor::scalar(1.5, f64));
