@@ -66,20 +66,32 @@ Json to_json(const Trace& t, const InvariantRow& r) {
           {"pass", r.pass}};
 }
 
+// Whether every number of the trace can be measured in some seconds: each runs all that follows.
+bool is_small(const Trace& t) {
+  constexpr size_t kMostRuns = 2'000'000;  // of an op
+  size_t numbers = 0;
+  for (const TraceTensor& x : t.tensors) numbers += x.grad.size();
+  return numbers * t.ops.size() <= kMostRuns;
+}
+
 int check_trace(const Command& c) {
   Trace t = load_trace(c.file);
-  const std::vector<CheckRow> rows = check(t, c.check);
+  CheckOptions options = c.check;
+  options.directional = options.directional || !(c.full || is_small(t));
+  if (options.directional && !c.check.directional && !c.json)
+    std::cout << "a large trace: one random direction per tensor; --full measures every number\n";
+  const std::vector<CheckRow> rows = check(t, options);
   const std::vector<InvariantRow> within =
-      c.check.directional ? std::vector<InvariantRow>{} : check_invariants(t);
+      options.directional ? std::vector<InvariantRow>{} : check_invariants(t);
   const auto passes = [](const auto& r) { return r.pass; };
   const bool pass = std::all_of(rows.begin(), rows.end(), passes) &&
                     std::all_of(within.begin(), within.end(), passes);
   if (!c.save.empty()) {
-    t.checks = to_json(rows, c.check);
+    t.checks = to_json(rows, options);
     heed::microscope::save(c.save, t);
   }
   if (c.json) {
-    Json list = to_json(rows, c.check), invariants = Json::array();
+    Json list = to_json(rows, options), invariants = Json::array();
     for (size_t i = 0; i < rows.size(); ++i) {
       list[i]["name"] = label(t, rows[i].tensor);
       list[i]["same_values"] = rows[i].again;
@@ -149,7 +161,7 @@ Run add_check(CommandLine& program) {
   const auto c = std::make_shared<Command>();
   CommandLine sub = program.add_command("check", "Measures every gradient by differences");
   sub.add_option("file", c->file, "The trace").required();
-  const Option full = sub.add_flag("--full", c->full, "Every number (the default)");
+  const Option full = sub.add_flag("--full", c->full, "Every number (the default of small traces)");
   sub.add_flag("--directional", c->check.directional, "One random direction per tensor")
       .excludes(full);
   sub.add_option("--tol", c->check.tolerance, "Relative tolerance (1e-6; 1e-4 for f32)")

@@ -130,8 +130,8 @@ TrainingOptions training_of(const Mechanism& m, const std::string& task) {
   const auto* rnn = std::get_if<Seq2SeqOptions>(&m.network);
   TrainingOptions o;
   o.epochs = epochs_of(m, task);
-  if (rnn && rnn->hard != Hard::none)
-    o.soft_epochs = o.epochs / 2;  // soft until it knows something
+  if (rnn && rnn->hard != Hard::none)  // soft until it knows something
+    o.soft_epochs = task == "reverse" ? 2 : o.epochs / 2;
   o.batch_tokens = preset.batch_tokens;
   o.rate = preset.rate;
   o.label_smoothing = preset.label_smoothing;

@@ -99,7 +99,7 @@ TEST(BeamSearch, SentencesAreDifferentSortedAndWorthWhatTheNetworkSays) {
     for (size_t i = 0; i < search.hypotheses.size(); ++i) {
       const Hypothesis& h = search.hypotheses[i];
       different.insert({h.tokens, h.cut});
-      if (i > 0) EXPECT_LE(h.score, search.hypotheses[i - 1].score);
+      EXPECT_LE(h.score, search.hypotheses[i > 0 ? i - 1 : 0].score);
       EXPECT_EQ(search.tree[static_cast<size_t>(h.node)].word == kEos, !h.cut);
       const bool special = std::any_of(h.tokens.begin(), h.tokens.end(),
                                        [](const std::string& w) { return w.front() == '<'; });

@@ -117,6 +117,23 @@ TEST_F(MicroscopeProgram, ExportsInEveryFormat) {
   EXPECT_EQ(sh("$M export t.json --as csv").code, 2);
 }
 
+// What would take hours is measured along directions, and says so; --full insists.
+TEST_F(MicroscopeProgram, ALargeTraceIsCheckedAlongDirections) {
+  ASSERT_EQ(sh("$M trace --src 'a b' --tgt c -d 64 -o large.json").code, 0);
+  Ran r = sh("$M check large.json");
+  EXPECT_EQ(r.code, 0) << r.out;
+  EXPECT_EQ(r.out.find("a large trace: one random direction per tensor"), 0u) << r.out;
+  EXPECT_EQ(nlohmann::json::parse(sh("$M check large.json --json").out)["checks"][0]["method"],
+            "directional");
+  ASSERT_EQ(sh("$M trace --src a --tgt c -d 2 -o small.json").code, 0);
+  r = sh("$M check small.json");
+  EXPECT_EQ(r.code, 0) << r.out;
+  EXPECT_EQ(r.out.find("direction"), std::string::npos) << r.out;
+  EXPECT_EQ(
+      nlohmann::json::parse(sh("$M check small.json --json --full").out)["checks"][0]["method"],
+      "central");
+}
+
 // Words that are markup in a picture or a graph stay words.
 TEST_F(MicroscopeProgram, ExportsHostileWordsHarmlessly) {
   EXPECT_EQ(sh("$M trace --src '<script>alert(1)</script> \"x' --tgt 'a&b' -d 2 -o t.json").code,
@@ -132,6 +149,7 @@ TEST_F(MicroscopeProgram, ExitCodesOfPairs) {
   EXPECT_EQ(sh("$M trace --case $C/dot.json --src a --tgt b -o t.json").code, 2);
   EXPECT_EQ(sh("$M trace --model none --src a -o t.json").code, 3);
   EXPECT_EQ(sh("$M trace --model none --src a --enc gru -o t.json").code, 2);
+  EXPECT_EQ(sh("$M check t.json --full --directional").code, 2);
   EXPECT_EQ(sh("$M trace --model none --src a --tgt b --beam 2 -o t.json").code, 2);
   EXPECT_EQ(sh("$M trace --model none --src a --hypothesis 2 -o t.json").code, 2);
   EXPECT_EQ(sh("$M trace --src a --tgt b --beam 2 -o t.json").code, 2);

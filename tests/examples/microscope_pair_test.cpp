@@ -319,9 +319,9 @@ TEST_F(MicroscopeModel, KeepsABeamSearch) {
     for (const Json& node : beam) marked += node.contains("tensor");
     EXPECT_EQ(marked, std::ssize(h.tokens) + !h.cut);
     EXPECT_EQ(last["tensor"], t.find("L_t"));
-    if (!h.cut)
-      EXPECT_NEAR(static_cast<double>(h.tokens.size() + 1) * at(t, "L").value[0],
-                  -h.log_probability, 1e-5);
+    const auto length = static_cast<double>(h.tokens.size() + 1);
+    const double loss = h.cut ? -h.log_probability : length * at(t, "L").value[0];
+    EXPECT_NEAR(loss, -h.log_probability, 1e-5);
     EXPECT_EQ(to_json(run_recipe(t.run, "t")), to_json(t));
   }
   EXPECT_GE(traced.size(), 2u) << "hypotheses differ";
