@@ -105,7 +105,6 @@ int64_t epochs_of(const Mechanism& m, const std::string& task) {
   static const std::map<std::pair<std::string, std::string>, int64_t> kTried{
       {{"dot", "micro-en-fr"}, 20},      {{"location", "micro-en-fr"}, 20},
       {{"general", "micro-en-fr"}, 16},  {{"scaled_dot", "micro-en-fr"}, 16},
-      {{"transformer", "reverse"}, 20},  {{"transformer-pre", "reverse"}, 20},
       {{"gumbel", "reverse"}, 12},       {{"reinforce", "reverse"}, 12},
       {{"location", "reverse"}, 12},     {{"scaled_dot", "copy"}, 10},
       {{"straight_through", "copy"}, 16}};
