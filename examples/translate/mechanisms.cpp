@@ -106,7 +106,7 @@ int64_t epochs_of(const Mechanism& m, const std::string& task) {
       {{"dot", "micro-en-fr"}, 20},      {{"location", "micro-en-fr"}, 20},
       {{"general", "micro-en-fr"}, 16},  {{"scaled_dot", "micro-en-fr"}, 16},
       {{"gumbel", "reverse"}, 12},       {{"reinforce", "reverse"}, 12},
-      {{"location", "reverse"}, 12},     {{"scaled_dot", "copy"}, 16},
+      {{"location", "reverse"}, 12},     {{"scaled_dot", "copy"}, 24},
       {{"straight_through", "copy"}, 16}};
   if (const auto it = kTried.find({m.name, task}); it != kTried.end()) return it->second;
   bool slow = true, slow_language = true;
