@@ -56,13 +56,12 @@ std::vector<Mechanism> mechanisms() {
   };
   constexpr double kSoft = 0.10, kOther = 0.15, kNone = -1;
   rnn("additive", "Bahdanau's decoder, additive score", kSoft, [](auto&) {});
-  for (const Score s : {Score::concat, Score::dot, Score::cosine})
-    rnn(std::string(name_of(s)), fmt::format("the same, {} score", name_of(s)), kSoft,
-        [&](auto& o) { o.score = s; });
+  for (const Score s : {Score::concat, Score::dot, Score::cosine, Score::location})
+    rnn(std::string(name_of(s)), fmt::format("the same, {} score", name_of(s)),
+        s == Score::location ? kNone : kSoft, [&](auto& o) { o.score = s; });
   // With Bahdanau's decoder, whose state has not read the word before, these align worse.
-  for (const Score s : {Score::scaled_dot, Score::general, Score::location})
-    rnn(std::string(name_of(s)), fmt::format("Luong's decoder, GRU, {} score", name_of(s)),
-        s == Score::location ? kNone : kSoft,
+  for (const Score s : {Score::scaled_dot, Score::general})
+    rnn(std::string(name_of(s)), fmt::format("Luong's decoder, GRU, {} score", name_of(s)), kSoft,
         [&](auto& o) { o.score = s, o.decoder = DecoderKind::luong; });
   rnn("lstm", "LSTM cells, additive score", kSoft, [](auto& o) { o.cell = Cell::lstm; });
   rnn("luong", "Luong's decoder, LSTM, general score", kSoft, [](auto& o) {
@@ -106,7 +105,7 @@ int64_t epochs_of(const Mechanism& m, const std::string& task) {
       {{"dot", "micro-en-fr"}, 20},      {{"location", "micro-en-fr"}, 20},
       {{"general", "micro-en-fr"}, 16},  {{"scaled_dot", "micro-en-fr"}, 16},
       {{"gumbel", "reverse"}, 12},       {{"reinforce", "reverse"}, 12},
-      {{"location", "reverse"}, 12},     {{"scaled_dot", "copy"}, 24},
+      {{"location", "reverse"}, 3},      {{"scaled_dot", "copy"}, 24},
       {{"straight_through", "copy"}, 16}};
   if (const auto it = kTried.find({m.name, task}); it != kTried.end()) return it->second;
   bool slow = true, slow_language = true;
