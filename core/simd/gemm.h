@@ -21,6 +21,7 @@ constexpr int kLane = 4, kRows = 6;
 #endif
 constexpr int64_t kPanel = 2 * kLane;  // columns of c that one block computes
 constexpr int64_t kDepth = 256;        // rows of b at a time: a panel of them fits the first cache
+constexpr int64_t kStay = 480;         // rows of a at a time: kDepth columns of them fit the second
 
 typedef float Vec __attribute__((vector_size(sizeof(float) * kLane)));
 
@@ -60,25 +61,26 @@ struct Block {
   float alpha, beta;
 };
 
-// c = alpha * op(a) b + beta * c for R rows and V vectors of columns.
-template <int R, int V>
-void block(const Block& s) {
-  Vec sum[R][V];
-  for (int r = 0; r < R; ++r)
-    for (int v = 0; v < V; ++v) sum[r][v] = Vec{};
+// c = alpha * op(a) b + beta * c for R rows and V vectors of columns. I counts the R * V sums: with
+// constant places all of them stay in registers, where loops over them would begin in memory.
+template <int R, int V, size_t... I>
+inline void sum_block(const Block& s, std::index_sequence<I...>) {
+  constexpr auto row = [](size_t i) { return static_cast<int64_t>(i) / V; };
+  constexpr auto col = [](size_t i) { return static_cast<int64_t>(i) % V; };
+  Vec sum[R * V] = {(static_cast<void>(I), Vec{})...};
   const float *a = s.a, *b = s.b;
   for (int64_t l = 0; l < s.depth; ++l, a += s.a_col, b += s.ldb) {
-    Vec row[V];
-    for (int v = 0; v < V; ++v) row[v] = load(b + v * kLane);
-    for (int r = 0; r < R; ++r)
-      for (int v = 0; v < V; ++v) sum[r][v] += a[r * s.a_row] * row[v];
+    Vec at[V];
+    for (int v = 0; v < V; ++v) at[v] = load(b + v * kLane);
+    ((sum[I] += a[row(I) * s.a_row] * at[col(I)]), ...);
   }
-  for (int r = 0; r < R; ++r)
-    for (int v = 0; v < V; ++v) {
-      float* c = s.c + r * s.ldc + v * kLane;
-      const Vec y = s.alpha * sum[r][v];
-      store(c, s.beta == 0.0f ? y : y + s.beta * load(c));
-    }
+  const auto put = [&s](float* c, Vec y) { store(c, s.beta == 0.0f ? y : y + s.beta * load(c)); };
+  (put(s.c + row(I) * s.ldc + col(I) * kLane, s.alpha * sum[I]), ...);
+}
+template <int R, int V>
+void block(const Block& s) {
+  const Block mine = s;  // a copy that no store below can reach
+  sum_block<R, V>(mine, std::make_index_sequence<static_cast<size_t>(R) * V>{});
 }
 
 using BlockOf = void (*)(const Block&);
@@ -167,16 +169,22 @@ void gemm_all(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, co
               int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
   alignas(64) float panel[kDepth * kPanel];
   const int64_t a_row = ta ? 1 : lda, a_col = ta ? lda : 1;
-  for (int64_t from = 0; from < k; from += kDepth) {
-    const int64_t depth = k - from < kDepth ? k - from : kDepth;
-    for (int64_t j = 0; j < n; j += kPanel) {
-      const int64_t cols = n - j < kPanel ? n - j : kPanel;
-      const float* at = tb ? b + j * ldb + from : b + from * ldb + j;
-      const bool copied = tb || (cols != kPanel && cols != kLane);
-      if (copied) fill_panel(tb, depth, cols, at, ldb, panel);
-      columns({depth, a + from * a_col, a_row, a_col, copied ? panel : at, copied ? kPanel : ldb,
-               c + j, ldc, alpha, from == 0 ? beta : 1.0f},
-              m, cols);
+  const int64_t parts = (m + kStay - 1) / kStay, blocks = (m + kRows - 1) / kRows;
+  for (int64_t p = 0; p < parts; ++p) {  // rows of a whose part of kDepth columns stays in L2
+    const int64_t first = p * blocks / parts * kRows;
+    const int64_t last = p + 1 < parts ? (p + 1) * blocks / parts * kRows : m;
+    for (int64_t from = 0; from < k; from += kDepth) {
+      const int64_t depth = k - from < kDepth ? k - from : kDepth;
+      for (int64_t j = 0; j < n; j += kPanel) {
+        const int64_t cols = n - j < kPanel ? n - j : kPanel;
+        const float* at = tb ? b + j * ldb + from : b + from * ldb + j;
+        const bool copied = tb || (cols != kPanel && cols != kLane);
+        if (copied) fill_panel(tb, depth, cols, at, ldb, panel);
+        columns({depth, a + first * a_row + from * a_col, a_row, a_col, copied ? panel : at,
+                 copied ? kPanel : ldb, c + first * ldc + j, ldc, alpha,
+                 from == 0 ? beta : 1.0f},
+                last - first, cols);
+      }
     }
   }
 }

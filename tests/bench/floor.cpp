@@ -89,18 +89,19 @@ ProductTime time_product(const Product& p, Multiply multiply, Scratch& scratch, 
 Floor::Floor(const Workload& w, int64_t threads, Multiply multiply)
     : multiply_(multiply), crew_(threads) {
   (void)blas_threads();  // the right kernels, one thread
-  for (int64_t shard = 0; shard < threads; ++shard)
+  for (int64_t shard = 0; shard < threads; ++shard) {
     products_.push_back(unavoidable_products(w, Training::rows_of(w, threads, shard)));
+    scratch_.emplace_back(products_.back());
+  }
 }
 
 void Floor::round(double seconds) {
   std::vector<double> sums(products_.size());
   crew_.run([&](int64_t shard) -> Gradients {
     const auto at = static_cast<size_t>(shard);
-    Scratch scratch(products_[at]);
     const double each = seconds / static_cast<double>(products_[at].size());
     for (const Product& p : products_[at])
-      sums[at] += time_product(p, multiply_, scratch, each).mean * static_cast<double>(p.times);
+      sums[at] += time_product(p, multiply_, scratch_[at], each).mean * static_cast<double>(p.times);
     return {};
   });
   rounds_.push_back(*std::max_element(sums.begin(), sums.end()));

@@ -44,6 +44,7 @@ class Floor {
 
  private:
   std::vector<std::vector<Product>> products_;  // of each shard
+  std::vector<Scratch> scratch_;  // kept: memory taken and returned in turn slows the step down too
   std::vector<double> rounds_;
   Multiply multiply_;
   Shards crew_;

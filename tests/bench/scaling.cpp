@@ -25,6 +25,7 @@ std::vector<ScalingFigure> measure_scaling(const Workload& w, int64_t most, doub
   const auto tokens = static_cast<double>(w.target_tokens());
   for (int round = 0; round < kRounds; ++round)
     for (Point& p : points) {
+      p.training->step();  // the caches hold the other point's model
       const Burst burst = train_for(*p.training, each);
       p.all += burst;
       p.rates.push_back(burst.steps * tokens / burst.wall);
