@@ -60,15 +60,20 @@ void check_forward(const OpInfo& info, std::span<const Tensor> out) {
 
 bool GradFlow::has_dy(int k) const {
   const auto slot = static_cast<size_t>(sweep_->node_->first_slot + k);
-  return static_cast<bool>(sweep_->tape_.store_->slots[slot].grad);
+  return sweep_->dy_[static_cast<size_t>(k)].defined() || sweep_->tape_.store_->slots[slot].grad;
 }
 
 const Tensor& GradFlow::dy(int k) {
   Tensor& t = sweep_->dy_[static_cast<size_t>(k)];
   if (!t.defined()) {
     const int32_t slot = sweep_->node_->first_slot + k;
-    const Slot& s = sweep_->tape_.store_->slots[static_cast<size_t>(slot)];
-    t = s.grad ? sweep_->grad_of(slot) : Tensor::zeros(s.shape, s.dtype);
+    Slot& s = sweep_->tape_.store_->slots[static_cast<size_t>(slot)];
+    if (!s.grad)
+      t = Tensor::zeros(s.shape, s.dtype);
+    else if (s.keep)
+      t = sweep_->grad_of(slot);
+    else  // nobody else asks for it again: handed over, which costs less than to share it
+      t = Tensor::wrap(std::exchange(s.grad, {}), s.shape, s.dtype);
   }
   return t;
 }

@@ -1,5 +1,6 @@
 // Matrix products: plain, with the second or the first factor transposed, batched, and the affine
 // map of a layer. Transposes are flags of the product, so nothing is copied.
+#include <algorithm>
 #include <array>
 
 #include "autograd/ops.h"
@@ -196,12 +197,16 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   }
   const Shape shape = x.shape().with(x.rank() - 1, out);
   const Matrix rows = as_matrix(x), w = as_matrix(weight);
+  const Tensor b = bias.defined() ? dense(bias) : bias;
   Tensor y = rows.cols == 0 ? Tensor::zeros(shape, x.dtype()) : Tensor::empty(shape, x.dtype());
   dispatch(x.dtype(), "linear", [&]<class T>() {
+    // The product is added to rows that hold the bias: no second pass over y.
+    T* to = y.mutable_data<T>();
+    for (int64_t at = 0; b.defined() && at < y.numel(); at += out)
+      std::copy_n(b.data<T>(), out, to + at);
     gemm<T>(false, true, rows.rows, out, rows.cols, T(1), rows.data<T>(), rows.step, w.data<T>(),
-            w.step, T(0), y.mutable_data<T>(), out);
+            w.step, T(b.defined() ? 1 : 0), to, out);
   });
-  if (bias.defined()) add_into(y, bias);
   return record(Linear_{x, weight}, y, x, weight, bias);
 }
 

@@ -92,7 +92,7 @@ Tensor map(const Tensor& x, F f) {
       for (int64_t j = 0; j < n; ++j) o[j] = f(i[j * step]);
     }
   };
-  if (x.strides() == y.strides()) {
+  if (same_strides(x.strides(), y.strides())) {
     row(out, in, x.numel(), 1);
     return y;
   }
@@ -122,8 +122,8 @@ void zip_rows(Tensor& y, const Tensor& a, const Tensor& b, Put put) {
     }
   };
   const Shape& shape = y.shape();
-  if (a.shape() == shape && b.shape() == shape && a.strides() == y.strides() &&
-      b.strides() == y.strides() && y.dense())
+  if (a.shape() == shape && b.shape() == shape && same_strides(a.strides(), y.strides()) &&
+      same_strides(b.strides(), y.strides()) && y.dense())
     return row(out, pa, pb, shape.numel(), 1, 1, 1);
   const Strides sa = broadcast_strides(a, shape), sb = broadcast_strides(b, shape);
   const RowLoop<3> loop(shape, {&y.strides(), &sa, &sb});

@@ -68,16 +68,6 @@ std::string to_text(const Shape& s) {
   return fmt::format("[{}]", fmt::join(s.sizes(), ", "));
 }
 
-Strides dense_strides(const Shape& s) {
-  Strides strides{};
-  int32_t step = 1;
-  for (int a = s.rank() - 1; a >= 0; --a) {
-    strides[static_cast<size_t>(a)] = step;
-    step *= static_cast<int32_t>(s[a]);
-  }
-  return strides;
-}
-
 int wrap_axis(std::string_view op, int axis, int rank) {
   require(axis >= -rank && axis < rank, "{}: expected an axis in [{}, {}), got {}", op, -rank, rank,
           axis);

@@ -43,10 +43,10 @@ class Shape {
   Shape inserted(int axis, int64_t size) const;
   std::span<const int32_t> sizes() const { return {sizes_.data(), static_cast<size_t>(rank_)}; }
 
-  bool operator==(const Shape& o) const {  // three words, where `default` calls memcmp
+  bool operator==(const Shape& o) const {  // three words at once: compilers make others a memcmp
     using Words = std::array<uint64_t, 3>;
     const auto a = std::bit_cast<Words>(*this), b = std::bit_cast<Words>(o);
-    return a[0] == b[0] && a[1] == b[1] && a[2] == b[2];
+    return ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2])) == 0;
   }
 
  private:
@@ -60,7 +60,22 @@ class Shape {
 std::string to_text(const Shape& s);
 
 /// Strides of a dense row-major tensor.
-Strides dense_strides(const Shape& s);
+inline Strides dense_strides(const Shape& s) {
+  Strides strides{};
+  int32_t step = 1;
+  for (int a = s.rank() - 1; a >= 0; --a) {
+    strides[static_cast<size_t>(a)] = step;
+    step *= static_cast<int32_t>(s[a]);
+  }
+  return strides;
+}
+
+/// a == b, without the call of memcmp that compilers make of it.
+inline bool same_strides(const Strides& a, const Strides& b) {
+  int32_t differ = 0;
+  for (size_t i = 0; i < a.size(); ++i) differ |= a[i] ^ b[i];
+  return differ == 0;
+}
 
 /// `axis` in [-rank, rank) as [0, rank); throws std::invalid_argument naming `op`.
 int wrap_axis(std::string_view op, int axis, int rank);

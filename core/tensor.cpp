@@ -38,16 +38,6 @@ Tensor cast_any(const Tensor& x) {
 
 }  // namespace
 
-Tensor Tensor::wrap(Buffer buffer, const Shape& shape, DType dtype) {
-  Tensor t;
-  t.data_ = buffer.data();
-  t.buffer_ = std::move(buffer);
-  t.shape_ = shape;
-  t.strides_ = dense_strides(shape);
-  t.dtype_ = dtype;
-  return t;
-}
-
 Tensor Tensor::empty(const Shape& shape, DType dtype) {
   return wrap(Buffer(static_cast<size_t>(shape.numel()) * size_of(dtype)), shape, dtype);
 }

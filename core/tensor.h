@@ -112,6 +112,16 @@ class Tensor {
   DType dtype_ = f32;
 };
 
+inline Tensor Tensor::wrap(Buffer buffer, const Shape& shape, DType dtype) {
+  Tensor t;
+  t.data_ = buffer.data();
+  t.buffer_ = std::move(buffer);
+  t.shape_ = shape;
+  t.strides_ = dense_strides(shape);
+  t.dtype_ = dtype;
+  return t;
+}
+
 /// The same numbers, dense: `x` itself when it already is.
 Tensor dense(const Tensor& x);
 /// A copy in memory of its own.

@@ -104,27 +104,33 @@ void riffle(Vec a, Vec b, Vec& low, Vec& high, std::index_sequence<I...>) {
 #endif
 }
 
-// to[l][j] = from[j][l] for up to kLane rows and columns of `from`; the columns of `to` that have
-// no row are 0. log2(kLane) times, rows i and i + kLane / 2 are riffled into rows 2 i and 2 i + 1.
-inline void transpose_tile(int64_t rows, int64_t cols, const float* from, int64_t ld_from,
-                           float* to, int64_t ld_to) {
-  Vec v[kLane], w[kLane];
-  for (int i = 0; i < kLane; ++i) {
-    v[i] = Vec{};
-    if (i >= rows) continue;
-    v[i] = cols == kLane ? load(from + i * ld_from) : load_first(cols, from + i * ld_from);
-  }
-  for (int width = 1; width < kLane; width *= 2) {
-    for (int i = 0; i < kLane / 2; ++i)
-      riffle(v[i], v[i + kLane / 2], w[2 * i], w[2 * i + 1], std::make_index_sequence<kLane>{});
-    for (int i = 0; i < kLane; ++i) v[i] = w[i];
-  }
-  for (int i = 0; i < cols; ++i) store(to + i * ld_to, v[i]);
+// Rows i and i + kLane / 2 are riffled into rows 2 i and 2 i + 1.
+template <size_t... I>
+inline void riffle_rows(Vec (&v)[kLane], std::index_sequence<I...>) {
+  Vec w[kLane];
+  (riffle(v[I], v[I + kLane / 2], w[2 * I], w[2 * I + 1], std::make_index_sequence<kLane>{}), ...);
+  ((v[2 * I] = w[2 * I], v[2 * I + 1] = w[2 * I + 1]), ...);
 }
 
-// A panel of op(b), [depth, kPanel]: `cols` columns of it, the rest 0.
-inline void fill_panel(bool transposed, int64_t depth, int64_t cols, const float* b, int64_t ldb,
-                       float* panel) {
+// to[l][j] = from[j][l] for up to kLane rows and columns of `from`; what has no row or column there
+// is anything. Riffled log2(kLane) times; all rows stay in registers, as I counts them.
+template <bool Whole, size_t... I>
+inline void transpose_tile(int64_t rows, int64_t cols, const float* from, int64_t ld_from,
+                           float* to, std::index_sequence<I...>) {
+  const auto row = [=](int64_t i) {
+    const float* at = from + (i < rows ? i : 0) * ld_from;
+    return Whole ? load(at) : load_first(cols, at);
+  };
+  Vec v[kLane] = {row(static_cast<int64_t>(I))...};
+  for (int width = 1; width < kLane; width *= 2)
+    riffle_rows(v, std::make_index_sequence<kLane / 2>{});
+  (store(to + static_cast<int64_t>(I) * kPanel, v[I]), ...);
+}
+
+// A panel of op(b), [depth, kPanel]: `cols` columns of it, the rest anything. Not inlined: its
+// registers are no concern of products that copy nothing.
+__attribute__((noinline)) void fill_panel(bool transposed, int64_t depth, int64_t cols,
+                                          const float* b, int64_t ldb, float* panel) {
   if (!transposed) {
     const int64_t low = cols < kLane ? cols : kLane;
     for (int64_t l = 0; l < depth; ++l) {
@@ -134,10 +140,17 @@ inline void fill_panel(bool transposed, int64_t depth, int64_t cols, const float
     }
     return;
   }
+  constexpr auto all = std::make_index_sequence<kLane>{};
   for (int64_t j = 0; j < cols; j += kLane)
-    for (int64_t l = 0; l < depth; l += kLane)
-      transpose_tile(cols - j < kLane ? cols - j : kLane, depth - l < kLane ? depth - l : kLane,
-                     b + j * ldb + l, ldb, panel + l * kPanel + j, kPanel);
+    for (int64_t l = 0; l < depth; l += kLane) {
+      const int64_t rows = cols - j < kLane ? cols - j : kLane;
+      const float* at = b + j * ldb + l;
+      float* to = panel + l * kPanel + j;
+      if (depth - l >= kLane)
+        transpose_tile<true>(rows, kLane, at, ldb, to, all);
+      else
+        transpose_tile<false>(rows, depth - l, at, ldb, to, all);
+    }
 }
 
 // One panel of columns of c, all rows. `s` is the block of the first row, for whole panels.
@@ -181,8 +194,7 @@ void gemm_all(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, co
         const bool copied = tb || (cols != kPanel && cols != kLane);
         if (copied) fill_panel(tb, depth, cols, at, ldb, panel);
         columns({depth, a + first * a_row + from * a_col, a_row, a_col, copied ? panel : at,
-                 copied ? kPanel : ldb, c + first * ldc + j, ldc, alpha,
-                 from == 0 ? beta : 1.0f},
+                 copied ? kPanel : ldb, c + first * ldc + j, ldc, alpha, from == 0 ? beta : 1.0f},
                 last - first, cols);
       }
     }

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 #if defined(__SSE2__)
 #include <immintrin.h>
 #endif
@@ -21,10 +22,6 @@ constexpr int kBlocks = 2;
 
 typedef uint64_t Words __attribute__((vector_size(sizeof(uint64_t) * kBlocks)));
 
-inline Words low_half(Words x) {
-  return x & 0xffffffffu;
-}
-
 // The low halves of a and b multiplied: 64 bits. By name, because g++ 12 multiplies whole lanes.
 inline Words product_of_low(Words a, Words b) {
 #if defined(__AVX512F__)
@@ -35,42 +32,78 @@ inline Words product_of_low(Words a, Words b) {
 #elif defined(__SSE2__)
   return (Words)_mm_mul_epu32((__m128i)a, (__m128i)b);
 #else
-  return low_half(a) * low_half(b);
+  return (a & 0xffffffffu) * (b & 0xffffffffu);
 #endif
 }
 
-// Words 0 and 1 of each block in the halves of a lane of `front`, words 2 and 3 in `back`.
-inline void philox_blocks(uint64_t key, uint64_t first, Words& front, Words& back) {
-  constexpr uint64_t kMul0 = 0xD2511F53, kMul1 = 0xCD9E8D57;
+// Blocks at a time. A round waits for the multiplications of the one before, so several groups of
+// lanes take turns.
+#if defined(__AVX512F__)
+constexpr int kGroups = 4;
+#else
+constexpr int kGroups = 2;  // there are half as many registers
+#endif
+constexpr int kTogether = kGroups * kBlocks;
+
+// Words 0 and 1 of a group's blocks are the halves of the lanes of `front`, words 2 and 3 of
+// `back`.
+inline void philox_blocks(uint64_t key, uint64_t first, Words front[kGroups], Words back[kGroups]) {
+  constexpr uint64_t kMul0 = 0xD2511F53, kMul1 = 0xCD9E8D57, kLow = 0xffffffff;
   constexpr uint32_t kWeyl0 = 0x9E3779B9, kWeyl1 = 0xBB67AE85;
   uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
-  Words counter;
-  for (int l = 0; l < kBlocks; ++l) counter[l] = first + static_cast<uint64_t>(l);
-  Words a = low_half(counter), b = counter >> 32, c{}, d{};
+  // The lower halves hold the words a, b, c, d; the upper ones are whatever was left there, which
+  // the multiplications do not read.
+  Words a[kGroups], b[kGroups], c[kGroups] = {}, d[kGroups] = {};
+  for (int g = 0; g < kGroups; ++g) {
+    for (int l = 0; l < kBlocks; ++l) a[g][l] = first + static_cast<uint64_t>(g * kBlocks + l);
+    b[g] = a[g] >> 32;
+  }
   for (int round = 0; round < 10; ++round) {
-    const Words p0 = product_of_low(a, Words{} + kMul0), p1 = product_of_low(c, Words{} + kMul1);
-    a = (p1 >> 32) ^ b ^ k0;
-    b = low_half(p1);
-    c = (p0 >> 32) ^ d ^ k1;
-    d = low_half(p0);
+    for (int g = 0; g < kGroups; ++g) {
+      const Words p0 = product_of_low(a[g], Words{} + kMul0);
+      const Words p1 = product_of_low(c[g], Words{} + kMul1);
+      a[g] = (p1 >> 32) ^ b[g] ^ k0;
+      b[g] = p1;
+      c[g] = (p0 >> 32) ^ d[g] ^ k1;
+      d[g] = p0;
+    }
     k0 += kWeyl0;
     k1 += kWeyl1;
   }
-  front = a | b << 32;
-  back = c | d << 32;
+  for (int g = 0; g < kGroups; ++g) {
+    front[g] = (a[g] & kLow) | b[g] << 32;
+    back[g] = (c[g] & kLow) | d[g] << 32;
+  }
 }
 
 static_assert(std::endian::native == std::endian::little, "word 0 is the lower half of a lane");
 
+// The blocks of a group one after the other: front[0], back[0], front[1], back[1], ...
+template <size_t... I>
+void store_blocks(Words front, Words back, uint32_t* words, std::index_sequence<I...>) {
+#ifdef __clang__
+  const Words low = __builtin_shufflevector(front, back, (I / 2 + I % 2 * kBlocks)...);
+  const Words high =
+      __builtin_shufflevector(front, back, (I / 2 + kBlocks / 2 + I % 2 * kBlocks)...);
+#else
+  const Words low = __builtin_shuffle(front, back, Words{(I / 2 + I % 2 * kBlocks)...});
+  const Words high =
+      __builtin_shuffle(front, back, Words{(I / 2 + kBlocks / 2 + I % 2 * kBlocks)...});
+#endif
+  std::memcpy(words, &low, sizeof low);
+  std::memcpy(words + 2 * kBlocks, &high, sizeof high);
+}
+
 void philox_all(uint64_t key, uint64_t first, int64_t count, uint32_t* words) {
-  for (int64_t i = 0; i < count; i += kBlocks) {
-    Words front, back;
+  for (int64_t i = 0; i < count; i += kTogether) {
+    Words front[kGroups], back[kGroups];
     philox_blocks(key, first + static_cast<uint64_t>(i), front, back);
-    const int n = count - i < kBlocks ? static_cast<int>(count - i) : kBlocks;
-    for (int l = 0; l < n; ++l) {
-      const uint64_t block[] = {front[l], back[l]};
-      std::memcpy(words + 4 * (i + l), block, sizeof block);
-    }
+    uint32_t rest[4 * kTogether];
+    uint32_t* to = count - i < kTogether ? rest : words + 4 * i;
+    for (int g = 0; g < kGroups; ++g)
+      store_blocks(front[g], back[g], to + 4 * kBlocks * g, std::make_index_sequence<kBlocks>{});
+    if (to == rest)
+      std::memcpy(words + 4 * i, rest, 4 * sizeof(uint32_t) * static_cast<size_t>(count - i));
   }
 }
 

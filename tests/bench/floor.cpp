@@ -101,7 +101,8 @@ void Floor::round(double seconds) {
     const auto at = static_cast<size_t>(shard);
     const double each = seconds / static_cast<double>(products_[at].size());
     for (const Product& p : products_[at])
-      sums[at] += time_product(p, multiply_, scratch_[at], each).mean * static_cast<double>(p.times);
+      sums[at] +=
+          time_product(p, multiply_, scratch_[at], each).mean * static_cast<double>(p.times);
     return {};
   });
   rounds_.push_back(*std::max_element(sums.begin(), sums.end()));

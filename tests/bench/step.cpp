@@ -96,7 +96,7 @@ StepFigures measure_step(const Workload& w, int64_t threads, double seconds, boo
     floor->round(each);
     if (own) own->round(each);
   }
-  f.phases = (training.phases() - before) / all.steps;
+  f.phases = (training.phases() - before) / (all.steps + kRounds);  // one before each
   f.tokens_per_second = median(rates);
   f.best_tokens_per_second = *std::max_element(rates.begin(), rates.end());
   f.floor_tokens_per_second = tokens / floor->seconds_per_step();
