@@ -12,6 +12,8 @@
 namespace heed::microscope {
 namespace {
 
+constexpr int64_t kMostPosition = 4095;  // as the schema says
+
 Tensor vector_of(const Json& list, DType dtype) {
   const auto v = list.get<std::vector<double>>();
   return cast(Tensor::from<double>(v, {static_cast<int64_t>(v.size())}), dtype);
@@ -83,7 +85,7 @@ Case::Case(const Json& json, const std::set<std::string>& decompose, DType dtype
     require(kParams.at(mechanism_).contains(name), "params.{}: the mechanism {} has no such number",
             name, mechanism_);
     if (name == "heads")
-      heads_ = value.get<int64_t>();
+      heads_ = whole_number(value, "params.heads", 1, 64);
     else if (name == "D" || mechanism_ == "local_m")
       (name == "D" ? reach_ : position_) = value.get<double>();
     else
@@ -92,7 +94,9 @@ Case::Case(const Json& json, const std::set<std::string>& decompose, DType dtype
   require(!mechanism_.starts_with("local") || reach_ > 0, "params.D: {} needs it", mechanism_);
   keep_.assign(static_cast<size_t>(n_), 1);
   if (json.contains("mask")) {
-    keep_ = json.at("mask").get<std::vector<uint8_t>>();
+    keep_.clear();
+    for (const Json& one : json.at("mask"))
+      keep_.push_back(static_cast<uint8_t>(whole_number(one, "mask", 0, 1)));
     require(static_cast<int64_t>(keep_.size()) == n_, "mask: expected {} positions, got {}", n_,
             keep_.size());
   }
@@ -100,7 +104,8 @@ Case::Case(const Json& json, const std::set<std::string>& decompose, DType dtype
     require(self || !json.contains(of_self), "{}: only self has it", of_self);
   causal_ = json.value("causal", false);
   residual_ = json.value("residual", false);
-  position_of_row_ = json.value("position", n_ - 1);
+  position_of_row_ =
+      whole_number(json.value("position", Json(n_ - 1)), "position", 0, kMostPosition);
   require(position_of_row_ < n_, "position: expected a row below {}, got {}", n_, position_of_row_);
   hard_ = json.value("hard", Json());
   require(hard_.is_null() || !(mechanism_ == "local_p" || self || mechanism_ == "multi_head"),
@@ -112,7 +117,7 @@ Case::Case(const Json& json, const std::set<std::string>& decompose, DType dtype
       "expected either output and target, or cotangent");
   if (classes) {
     put("U", json.at("output"));
-    target_ = json.at("target").get<int64_t>();
+    target_ = whole_number(json.at("target"), "target", 0, kMostPosition);
     require(target_ < leaves_["U"].shape()[0], "target: expected a class in [0, {}), got {}",
             leaves_["U"].shape()[0], target_);
   } else {
@@ -219,7 +224,7 @@ Tensor Case::hard(const Tensor& e, const Mask& mask, bool masked) const {
   int64_t chosen = best_positions(detach(a)).to_ids()[0];
   if (drawn) {
     require(hard_.contains("chosen"), "hard.chosen: reinforce needs it");
-    chosen = hard_.at("chosen");
+    chosen = whole_number(hard_.at("chosen"), "hard.chosen", 0, kMostPosition);
     require(chosen < n_ && keep_[static_cast<size_t>(chosen)] != 0,
             "hard.chosen: expected a kept position below {}, got {}", n_, chosen);
   }
@@ -287,7 +292,8 @@ Outcome Case::ending(const Tensor& c, const Tensor& e) const {
   if (hard_.is_null() || hard_.at("kind") != "reinforce") return {loss, one};
   const bool masked = std::find(keep_.begin(), keep_.end(), 0) != keep_.end();
   const Mask mask = masked ? Mask::keep(keep_) : Mask{};
-  const Tensor chosen = Tensor::ids(std::vector{hard_.at("chosen").get<int64_t>()}, {1});
+  const Tensor chosen = Tensor::ids(
+      std::vector{whole_number(hard_.at("chosen"), "hard.chosen", 0, kMostPosition)}, {1});
   const Tensor chance = named(log_probability(e, mask, chosen), "ln_a");
   const Tensor reward = detach(loss) - Tensor::full({1}, hard_.value("baseline", 0.0), dtype_);
   return {named(loss + named(reward * chance, "R"), "S"), one};

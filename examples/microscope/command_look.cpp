@@ -38,7 +38,12 @@ int export_node(const Command& c) {
   const int node = c.node.empty() ? -1 : t.find(c.node);
   const std::string text = exported(t, node, c.format);
   if (c.output.empty()) {
-    std::cout << text;
+    require(!c.json || c.format != "png",
+            "export: a PNG is no text for --json; give a file with -o");
+    if (c.json && c.format != "json")
+      std::cout << Json({{"node", c.node}, {"as", c.format}, {"text", text}}) << "\n";
+    else
+      std::cout << text;
     return 0;
   }
   write_file(c.output, text);

@@ -23,8 +23,9 @@ struct TraceCommand {
   std::string file, output, src, tgt, model, mech = "additive", dtype, title;
   std::vector<std::string> decompose;
   PairOptions pair;
-  int64_t beam = 0, hypothesis = 1;      // of --model
-  std::function<std::string()> of_pair;  // an option that is given and for fresh networks, or ""
+  int64_t beam = 0, hypothesis = 1;  // of --model
+  // An option that was given and is for fresh networks, or for sentences; "" if there is none.
+  std::function<std::string()> of_pair, of_sentence;
   int64_t sample = 0;
   bool unidirectional = false, json = false;
 };
@@ -45,6 +46,9 @@ int write(Trace t, const std::string& output, bool json, int64_t sample = 0) {
 }
 
 Trace of_case(const TraceCommand& c) {
+  const std::string other = c.of_pair().empty() ? c.of_sentence() : c.of_pair();
+  require(other.empty(), "trace: {} is for sentences, and --case brings all of its own in its file",
+          other);
   constexpr uint64_t kMostCase = 1'000'000;  // bytes
   const Json file = parse_json(read_file(c.file, kMostCase), c.file);
   check_case(file, c.file);
@@ -84,9 +88,10 @@ int trace(const TraceCommand& c) {
   require(c.file.empty() != (c.model.empty() && !pair),
           "trace: expected --case FILE, or --src with a fresh network or --model DIR");
   require(pair || c.model.empty(), "trace: --model needs a sentence, --src");
-  require(c.beam == 0 || (!c.model.empty() && c.tgt.empty()),
+  require(c.beam == 0 || !c.file.empty() || (!c.model.empty() && c.tgt.empty()),
           "trace: --beam looks for what a --model says, so no --tgt goes with it");
-  require(c.hypothesis == 1 || c.beam > 0, "trace: --hypothesis is one of a --beam");
+  require(c.hypothesis == 1 || c.beam > 0 || !c.file.empty(),
+          "trace: --hypothesis is one of a --beam");
   require(!pair || !c.model.empty() || !c.tgt.empty(), "trace: a fresh network needs --tgt too");
   Trace t = !c.file.empty() ? of_case(c) : !c.model.empty() ? of_model(c) : of_pair(c);
   if (c.file.empty() && !c.decompose.empty())
@@ -102,7 +107,8 @@ struct RerunCommand {
 };
 
 int rerun(const RerunCommand& c) {
-  return write(rerun(load_trace(c.file), c.set, c.file), c.output, c.json);
+  const Trace before = load_trace(c.file);
+  return write(rerun(before, c.set, c.file), c.output, c.json, sample_limit(before.run));
 }
 
 }  // namespace
@@ -112,14 +118,17 @@ Run add_trace(CommandLine& program) {
   CommandLine sub = program.add_command("trace", "Records a forward and a backward pass");
   sub.add_option("--case", c->file, "A mechanism on given numbers: a JSON file");
   sub.add_option("--src", c->src, "A source sentence");
-  sub.add_option("--tgt", c->tgt, "Its translation (--model: default is what the model says)");
+  std::vector<Option> of_sentence;
+  const auto told = [&](const Option& o) { of_sentence.push_back(o); };
+  told(
+      sub.add_option("--tgt", c->tgt, "Its translation (--model: default is what the model says)"));
   sub.add_option("--model", c->model, "A directory made by translate train");
-  sub.add_option("--beam", c->beam, "--model: keep a beam search of so many sentences")
-      .between(1, 100);
-  sub.add_option("--hypothesis", c->hypothesis,
-                 "Which of its sentences is differentiated; 1 is the best")
-      .between(1, 100)
-      .show_default();
+  told(sub.add_option("--beam", c->beam, "--model: keep a beam search of so many sentences")
+           .between(1, 100));
+  told(sub.add_option("--hypothesis", c->hypothesis,
+                      "Which of its sentences is differentiated; 1 is the best")
+           .between(1, 100)
+           .show_default());
   PairOptions& p = c->pair;
   std::vector<Option> of_pair;
   const auto fresh = [&](const Option& o) { of_pair.push_back(o); };
@@ -145,9 +154,10 @@ Run add_trace(CommandLine& program) {
   fresh(sub.add_option("--mode", p.mode, "teacher_forcing or free_running").show_default());
   fresh(sub.add_option("--pad", p.pad, "Padding behind the source").show_default());
   fresh(sub.add_option("--seed", p.seed, "Of the first weights and of draws").show_default());
-  sub.add_option("--ls", p.label_smoothing, "Label smoothing").show_default();
-  sub.add_option("--dtype", c->dtype, "f64 or f32 (without: f64; --model: f32, as it was trained)")
-      .one_of({"f32", "f64"});
+  told(sub.add_option("--ls", p.label_smoothing, "Label smoothing").show_default());
+  told(sub.add_option("--dtype", c->dtype,
+                      "f64 or f32 (without: f64; --model: f32, as it was trained)")
+           .one_of({"f32", "f64"}));
   sub.add_option("--decompose", c->decompose,
                  "Fused ops to run as small ones: softmax, additive_score, unit; of sentences also "
                  "linear, layer_norm, rnn_sequence, gru_sequence, lstm_sequence")
@@ -158,11 +168,13 @@ Run add_trace(CommandLine& program) {
   sub.add_option("--title", c->title, "What the trace shows");
   sub.add_option("-o,--output", c->output, "The trace to write").required();
   sub.add_flag("--json", c->json, "One line of JSON for a program");
-  c->of_pair = [of_pair] {
-    for (const Option& o : of_pair)
+  const auto given = [](const std::vector<Option>& all) {
+    for (const Option& o : all)
       if (o.count() > 0) return o.name();
     return std::string();
   };
+  c->of_pair = [=] { return given(of_pair); };
+  c->of_sentence = [=] { return given(of_sentence); };
   return [c] { return trace(*c); };
 }
 

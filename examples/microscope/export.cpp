@@ -6,8 +6,10 @@
 
 #include "core/error.h"
 #include "examples/microscope/png.h"
+#include "examples/microscope/sample.h"
 #include "examples/microscope/schema.h"
 #include "examples/microscope/session.h"
+#include "examples/microscope/tex.h"
 #include "examples/microscope/trace.h"
 
 namespace heed::microscope {
@@ -43,7 +45,8 @@ struct Matrices {
   }
 };
 
-std::string escaped(const std::string& text, const char* format) {
+// For XML ('x') or Graphviz ('d').
+std::string escaped(const std::string& text, char format) {
   std::string out;
   for (const char c : harmless(text)) {
     const std::string_view xml = c == '<'   ? "&lt;"
@@ -51,16 +54,9 @@ std::string escaped(const std::string& text, const char* format) {
                                  : c == '&' ? "&amp;"
                                  : c == '"' ? "&quot;"
                                             : "";
-    const std::string_view tex =
-        c == '_' || c == '#' || c == '%' || c == '&' || c == '$' || c == '{' || c == '}' ? "\\"
-                                                                                         : "";
-    if (*format == 'x' && !xml.empty()) {
+    if (format == 'x' && !xml.empty()) {
       out += xml;
-    } else if (*format == 't' && (c == '^' || c == '~' || c == '\\')) {
-      out += c == '^' ? "\\^{}" : c == '~' ? "\\~{}" : "\\textbackslash{}";
-    } else if (*format == 't') {
-      out += tex, out += c;
-    } else if (*format == 'd' && (c == '"' || c == '\\')) {
+    } else if (format == 'd' && (c == '"' || c == '\\')) {
       out += '\\', out += c;
     } else {
       out += c;
@@ -106,12 +102,18 @@ double largest(const Numbers& all) {
   return most;
 }
 
+// " (a sample: 256 of 8192 numbers)"; "" where all are there.
+std::string sample_note(const TraceTensor& x) {
+  return x.sampled() ? fmt::format(" (a sample: {})", size_of_sample(x)) : "";
+}
+
 void require_small(const TraceTensor& x) {
   require(x.value.size() <= 10'000, "export: expected at most 10000 numbers for a picture, got {}",
           x.value.size());
 }
 
-// {"node", "shape", "dtype", "value", "grad_state", "grad"}, and where it applies "cut", "places".
+// {"node", "shape", "dtype", "value", "grad_state", "grad"}, and where it applies "cut". Of a
+// sample also "places" (row-major) and "sample", which says so, with the statistics of all numbers.
 Json json_of(const Trace& t, int tensor) {
   const TraceTensor& x = t.tensors[at(tensor)];
   const auto numbers = [](const Numbers& all) {
@@ -123,28 +125,45 @@ Json json_of(const Trace& t, int tensor) {
             {"dtype", x.dtype},           {"value", numbers(x.value)},
             {"grad_state", x.grad_state}, {"grad", x.has_grad() ? numbers(x.grad) : Json(nullptr)}};
   if (!x.cut.empty()) j["cut"] = x.cut;
-  if (x.sampled()) j["places"] = x.places;  // of the numbers, where they are a sample
+  if (!x.sampled()) return j;
+  j["places"] = x.places;
+  j["sample"] = size_of_sample(x);
+  j["stats"] = x.stats;
+  if (x.has_grad()) j["grad_stats"] = x.grad_stats;
   return j;
 }
 
-// One row per number: its index on every axis, value, gradient (empty where there is none).
+// One row per number: its index on every axis, value, gradient (empty where there is none). Of a
+// sample a last column says in every row what it is.
 std::string csv_of(const Trace& t, int tensor) {
   const TraceTensor& x = t.tensors[at(tensor)];
   std::string text;
   for (size_t a = 0; a < x.whole_shape().size(); ++a) text += fmt::format("i{},", a);
-  text += "value,grad\n";
+  text += x.sampled() ? "value,grad,sample\n" : "value,grad\n";
   for (size_t i = 0; i < x.value.size(); ++i) {
     const std::string place = place_of(x, i);  // "[0,1]"
     if (!x.shape.empty()) text += place.substr(1, place.size() - 2) + ",";
-    text +=
-        digits(x.value[i], x.dtype) + "," + (x.has_grad() ? digits(x.grad[i], x.dtype) : "") + "\n";
+    text += digits(x.value[i], x.dtype) + "," + (x.has_grad() ? digits(x.grad[i], x.dtype) : "");
+    text += (x.sampled() ? "," + size_of_sample(x) : "") + "\n";
   }
+  return text;
+}
+
+// A sample has no rows and columns: a list of places.
+std::string markdown_of_sample(const Trace& t, int tensor) {
+  const TraceTensor& x = t.tensors[at(tensor)];
+  std::string text = fmt::format("## {}{}\n\n| place | value | gradient |\n|---|---:|---:|\n",
+                                 label(t, tensor), sample_note(x));
+  for (size_t i = 0; i < x.value.size(); ++i)
+    text += fmt::format("| {} | {} | {} |\n", place_of(x, i), digits(x.value[i], x.dtype),
+                        x.has_grad() ? digits(x.grad[i], x.dtype) : why_none(x));
   return text;
 }
 
 // Two tables, value and gradient; the last two axes are columns and rows, the others titles.
 std::string markdown_of(const Trace& t, int tensor) {
   const TraceTensor& x = t.tensors[at(tensor)];
+  if (x.sampled()) return markdown_of_sample(t, tensor);
   const Matrices m(x);
   std::string text = fmt::format("## {}\n", label(t, tensor));
   for (const bool grad : {false, true}) {
@@ -173,15 +192,14 @@ std::string markdown_of(const Trace& t, int tensor) {
 std::string latex_of(const Trace& t, int tensor) {
   const TraceTensor& x = t.tensors[at(tensor)];
   const Matrices m(x);
-  std::string text;
+  std::string text = "% needs amsmath\n";
   if (x.producer >= 0) {
     const TraceOp& op = t.ops[at(x.producer)];
     for (const TraceFormula& f : t.formulas) {
       if (f.op != op.op) continue;
-      text += fmt::format("% op {} ({})\n\\texttt{{{}}}\\\\\n", x.producer, op.op,
-                          escaped(f.forward, "tex"));
-      for (const std::string& b : f.backward)
-        text += fmt::format("\\texttt{{{}}}\\\\\n", escaped(b, "tex"));
+      text +=
+          fmt::format("% op {} ({})\n\\[ {} \\]\n", x.producer, harmless(op.op), tex_of(f.forward));
+      for (const std::string& b : f.backward) text += "\\[ " + tex_of(b) + " \\]\n";
     }
   }
   const auto number = [&](double v) {
@@ -197,9 +215,11 @@ std::string latex_of(const Trace& t, int tensor) {
     }
     for (size_t k = 0; k < m.count; ++k) {
       const std::string name =
-          "\\mathtt{" + escaped(label(t, tensor), "tex") + "}" + Matrices::place(x, k);
-      text += fmt::format("\\[ {} = \\begin{{bmatrix}}\n",
-                          grad ? "\\frac{\\partial L}{\\partial " + name + "}" : name);
+          "\\texttt{" + tex_escaped(label(t, tensor)) + "}" + Matrices::place(x, k);
+      if (x.sampled()) text += fmt::format("% {}, at equal distances\n", size_of_sample(x));
+      text += fmt::format("\\[ {}{} = \\begin{{bmatrix}}\n",
+                          grad ? "\\frac{\\partial L}{\\partial " + name + "}" : name,
+                          x.sampled() ? "\\text{" + sample_note(x) + "}" : "");
       for (size_t r = 0; r < m.rows; ++r) {
         for (size_t c = 0; c < m.cols; ++c)
           text += (c == 0 ? "  " : " & ") + number((*all)[(k * m.rows + r) * m.cols + c]);
@@ -220,7 +240,8 @@ std::string svg_of(const Trace& t, int tensor) {
   const Json* view = view_of(t, tensor);
   const auto word = [&](const char* side, size_t i) {
     const bool known = view && i < (*view)[side].size();
-    return known ? escaped((*view)[side][i].get<std::string>(), "xml") : std::to_string(i);
+    if (x.sampled()) return *side == 'c' ? place_of(x, i) : std::string();
+    return known ? escaped((*view)[side][i].get<std::string>(), 'x') : std::to_string(i);
   };
   constexpr size_t kCell = 48, kLeft = 96, kTop = 56, kGap = 40;
   const size_t height = m.rows * kCell + kTop + 16, width = m.cols * kCell + kLeft;
@@ -231,9 +252,10 @@ std::string svg_of(const Trace& t, int tensor) {
     const double most = largest(all);
     for (size_t k = 0; k < m.count; ++k) {
       const size_t left = p * (width + kGap), top = k * height;
-      body += fmt::format(
-          "<text x=\"{}\" y=\"{}\" font-weight=\"bold\">{}{}</text>\n", left + kLeft, top + 18,
-          (p == 1 ? "dL/d" : "") + escaped(label(t, tensor), "xml"), Matrices::place(x, k));
+      body +=
+          fmt::format("<text x=\"{}\" y=\"{}\" font-weight=\"bold\">{}{}</text>\n", left + kLeft,
+                      top + 18, (p == 1 ? "dL/d" : "") + escaped(label(t, tensor), 'x'),
+                      Matrices::place(x, k) + sample_note(x));
       for (size_t c = 0; c < m.cols; ++c)
         body += fmt::format("<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n",
                             left + kLeft + c * kCell + kCell / 2, top + kTop - 8, word("cols", c));
@@ -267,6 +289,8 @@ std::string svg_of(const Trace& t, int tensor) {
 std::string png_of(const Trace& t, int tensor) {
   const TraceTensor& x = t.tensors[at(tensor)];
   const Matrices m(x);
+  require(!x.sampled(), "export: {} is a sample, {}, and a PNG has no words to say so; take svg",
+          label(t, tensor), size_of_sample(x));
   require_small(x);
   const size_t cell = x.value.size() <= 400 ? 24 : 8, gap = 8;
   const size_t width = m.cols * cell + gap, height = m.rows * cell + gap;
@@ -306,7 +330,7 @@ std::string dot_of(const Trace& t, int tensor) {
   std::string edges;
   for (const int k : ops) {
     const TraceOp& op = t.ops[at(k)];
-    edges += fmt::format("  op{} [shape=box, label=\"{}: {}\"];\n", k, k, escaped(op.op, "dot"));
+    edges += fmt::format("  op{} [shape=box, label=\"{}: {}\"];\n", k, k, escaped(op.op, 'd'));
     for (size_t slot = 0; slot < op.in.size(); ++slot) {
       const int x = op.in[slot];
       if (x < 0) continue;
@@ -329,9 +353,10 @@ std::string dot_of(const Trace& t, int tensor) {
   for (const int i : tensors) {
     const TraceTensor& x = t.tensors[at(i)];
     std::string shape;
-    for (const int64_t n : x.shape) shape += (shape.empty() ? "" : ", ") + std::to_string(n);
-    nodes += fmt::format("  t{} [label=\"{} [{}]\"{}];\n", i, escaped(label(t, i), "dot"), shape,
-                         i == tensor ? ", penwidth=2" : "");
+    for (const int64_t n : x.whole_shape())
+      shape += (shape.empty() ? "" : ", ") + std::to_string(n);
+    nodes += fmt::format("  t{} [label=\"{} [{}]{}\"{}];\n", i, escaped(label(t, i), 'd'), shape,
+                         sample_note(x), i == tensor ? ", penwidth=2" : "");
   }
   return "digraph trace {\n  rankdir=LR;\n  node [fontname=\"sans-serif\"];\n" + nodes + edges +
          "}\n";

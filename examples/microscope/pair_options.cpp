@@ -17,22 +17,39 @@ struct Reader {
   std::string path, where;
   std::set<std::string> known{};
 
-  template <class T>
-  void read(const char* key, T& value) {
+  const Json* field(const char* key) {
     known.insert(key);
     const auto it = j.find(key);
-    if (it == j.end()) return;
+    return it == j.end() ? nullptr : &*it;
+  }
+  template <class T>
+  void read(const char* key, T& value) {
+    static_assert(!std::is_integral_v<T> || std::is_same_v<T, bool>, "see bounded, seed");
+    const Json* is = field(key);
+    if (!is) return;
     try {
-      value = it->get<T>();
+      value = is->get<T>();
     } catch (const Json::exception&) {
-      fail_file(path, "{}.{}: expected another kind of value, got {}", where, key,
-                it->dump().substr(0, 60));
+      wrong(key, *is);
     }
   }
   void bounded(const char* key, int64_t& value, int64_t least, int64_t most) {
-    read(key, value);
-    if (value < least || value > most)
-      fail_file(path, "{}.{}: expected {} to {}, got {}", where, key, least, most, value);
+    const Json* is = field(key);
+    if (!is) return;
+    try {
+      value = whole_number(*is, fmt::format("{}.{}", where, key), least, most);
+    } catch (const std::invalid_argument& e) {
+      fail_file(path, "{}", e.what());
+    }
+  }
+  void seed(uint64_t& value) {  // which may be any of 64 bits
+    const Json* is = field("seed");
+    if (is && !is->is_number_unsigned()) wrong("seed", *is);
+    if (is) value = is->get<uint64_t>();
+  }
+  [[noreturn]] void wrong(const char* key, const Json& is) const {
+    fail_file(path, "{}.{}: expected another kind of value, got {}", where, key,
+              harmless(is.dump().substr(0, 60)));
   }
   void one_of(const char* key, std::string& value, std::initializer_list<const char*> all) {
     read(key, value);
@@ -115,7 +132,7 @@ PairOptions pair_from(const Json& j, const std::string& path) {
   r.bounded("pad", o.pad, 0, 1000);
   r.words("src", o.src);
   r.words("tgt", o.tgt);
-  r.read("seed", o.seed);
+  r.seed(o.seed);
   r.dtype(o.dtype);
   r.finish();
   return o;

@@ -68,7 +68,7 @@ Trace run_source(const Json& run, const std::string& path) {
 
 Trace run_recipe(const Json& run, const std::string& path) {
   Trace t = run_source(run, path);
-  if (run.contains("sample")) take_samples(t, run["sample"].get<int64_t>());
+  if (const int64_t most = sample_limit(run); most > 0) take_samples(t, most);
   return t;
 }
 
@@ -91,10 +91,14 @@ Trace rerun(const Trace& trace, const std::vector<std::string>& changes, const s
     sentence[w->place] = w->word;
     words = true;
   }
+  // Of large tensors a trace may hold samples: then the library has to make all numbers again.
+  const bool anew = words || (source && holds_samples(trace));
+  Trace from = anew ? run_source(run, path) : trace;
+  if (anew && trace.meta.contains("title")) from.meta["title"] = trace.meta.at("title");
   // Settings that the trace was made with come with it where only numbers change.
-  if (words && run.contains("set"))
+  if (anew && run.contains("set"))
     settings.insert(settings.begin(), run.at("set").begin(), run.at("set").end());
-  Session session(words ? run_recipe(run, path) : trace);
+  Session session(std::move(from));
   for (const std::string& text : settings) session.set(setting_of(session.original(), text));
   return session.trace();
 }

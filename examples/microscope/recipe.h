@@ -17,7 +17,9 @@ Trace run_recipe(const Json& run, const std::string& path);
 
 /// `microscope rerun`: the trace with these changes. "W[0,1]=0.3" sets a number, whatever it is
 /// computed from; "src[1]=chat" and "tgt[0]=le" change a word, for which the recipe is run again
-/// (first weights belong to words, so no other word's change). Throws std::invalid_argument.
+/// (first weights belong to words, so no other word's change). So it is for a trace that holds only
+/// samples; what comes holds all numbers, for whoever wants samples of it (sample_limit). Throws
+/// std::invalid_argument.
 Trace rerun(const Trace& trace, const std::vector<std::string>& changes, const std::string& path);
 
 }  // namespace heed::microscope

@@ -5,9 +5,16 @@
 
 #include "autograd/ops.h"
 #include "core/error.h"
+#include "examples/microscope/schema.h"
 
 namespace heed::microscope {
 namespace {
+
+constexpr int64_t kMostAxes = 64, kMostPlaces = int64_t{1} << 48;
+
+bool is_number_text(const Json& j) {
+  return j == "NaN" || j == "Infinity" || j == "-Infinity";
+}
 
 // What an entry of the table below is given.
 struct Call {
@@ -26,33 +33,54 @@ struct Call {
     require(false, "{}: the trace lacks its saved tensor '{}'", op.op, name);
     return values[0];
   }
-  template <class T>
-  T attribute(const char* name) const {
+  std::string called(const char* name) const {
+    return fmt::format("{}: its attribute '{}'", op.op, name);
+  }
+  const Json& attribute(const char* name) const {
     const auto it = op.attrs.find(name);
     require(it != op.attrs.end(), "{}: the trace lacks its attribute '{}'", op.op, name);
-    if constexpr (std::is_same_v<T, double>)
-      if (it->is_string())
-        return *it == "NaN" ? std::nan("") : *it == "Infinity" ? INFINITY : -INFINITY;
-    try {
-      return it->get<T>();
-    } catch (const Json::exception&) {
-      require(false, "{}: its attribute '{}' is of another kind: {}", op.op, name, it->dump());
-      throw;
-    }
+    return *it;
   }
-  int axis() const { return static_cast<int>(attribute<int64_t>("axis")); }
-  std::vector<int> ints(const char* name) const { return attribute<std::vector<int>>(name); }
+  template <class T>
+  T attribute(const char* name) const {
+    const Json& j = attribute(name);
+    const bool kind = std::is_same_v<T, bool>     ? j.is_boolean()
+                      : std::is_same_v<T, double> ? j.is_number() || is_number_text(j)
+                                                  : j.is_string();
+    require(kind, "{}: its attribute '{}' is of another kind: {}", op.op, name,
+            harmless(j.dump().substr(0, 60)));
+    if constexpr (std::is_same_v<T, double>)
+      return number_from(j);
+    else
+      return j.get<T>();
+  }
+  int64_t whole(const char* name, int64_t least, int64_t most) const {
+    return whole_number(attribute(name), called(name), least, most);
+  }
+  int64_t whole(const char* name) const { return whole(name, -kMostPlaces, kMostPlaces); }
+  template <class T>
+  std::vector<T> wholes(const char* name, int64_t least, int64_t most) const {
+    const Json& list = attribute(name);
+    require(list.is_array(), "{}: expected a list, got {}", called(name),
+            harmless(list.dump().substr(0, 60)));
+    std::vector<T> all;
+    for (const Json& j : list)
+      all.push_back(static_cast<T>(whole_number(j, called(name), least, most)));
+    return all;
+  }
+  int axis() const { return static_cast<int>(whole("axis", -kMostAxes, kMostAxes)); }
+  std::vector<int> ints(const char* name) const { return wholes<int>(name, -kMostAxes, kMostAxes); }
   Mask mask() const {
     if (!op.attrs.contains("mask")) return {};
-    return Mask::keep(attribute<std::vector<uint8_t>>("mask"), x().shape());
+    return Mask::keep(wholes<uint8_t>("mask", 0, 1), x().shape());
   }
   Shape out_shape() const { return Shape(trace.tensors[static_cast<size_t>(op.out[0])].shape); }
   SequenceOptions walk() const {
-    return {attribute<std::vector<int64_t>>("lengths"), attribute<bool>("reverse")};
+    return {wholes<int64_t>("lengths", 0, kMostPlaces), attribute<bool>("reverse")};
   }
   CrossEntropyOptions loss() const {
     const auto reduction = attribute<std::string>("reduction");
-    return {.ignore = attribute<int64_t>("ignore"),
+    return {.ignore = whole("ignore"),
             .label_smoothing = attribute<double>("label_smoothing"),
             .reduction = reduction == "mean"  ? Reduction::mean
                          : reduction == "sum" ? Reduction::sum
@@ -112,13 +140,10 @@ const std::map<std::string, Function>& table() {
       {"linear", ternary(linear)},
       {"permute", one([](const Call& c) { return permute(c.x(), c.ints("order")); })},
       {"reshape", one([](const Call& c) { return reshape(c.x(), c.out_shape()); })},
-      {"slice", one([](const Call& c) {
-         return slice(c.x(), c.axis(), c.attribute<int64_t>("begin"), c.attribute<int64_t>("end"));
-       })},
-      {"split",
-       [](const Call& c) { return split(c.x(), c.axis(), c.attribute<int64_t>("parts")); }},
-      {"select",
-       one([](const Call& c) { return select(c.x(), c.axis(), c.attribute<int64_t>("index")); })},
+      {"slice",
+       one([](const Call& c) { return slice(c.x(), c.axis(), c.whole("begin"), c.whole("end")); })},
+      {"split", [](const Call& c) { return split(c.x(), c.axis(), c.whole("parts")); }},
+      {"select", one([](const Call& c) { return select(c.x(), c.axis(), c.whole("index")); })},
       {"concat", one([](const Call& c) { return concat(c.in, c.axis()); })},
       {"sum", reduction(sum)},
       {"mean", reduction(mean)},
@@ -179,7 +204,8 @@ std::vector<Tensor> run_op(const Trace& trace, int number, std::span<const Tenso
 Tensor tensor_from(const std::vector<int64_t>& shape, const std::string& dtype,
                    const Numbers& numbers) {
   if (dtype == "i64") {
-    const std::vector<int64_t> ids(numbers.begin(), numbers.end());
+    std::vector<int64_t> ids;
+    for (const double v : numbers) ids.push_back(whole_number(v, "an id", -kMostId, kMostId));
     return Tensor::ids(ids, Shape(shape));
   }
   return cast(Tensor::from<double>(numbers, Shape(shape)), dtype == "f32" ? f32 : f64);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "examples/microscope/schema.h"
 
 namespace heed::microscope {
 namespace {
@@ -45,6 +46,22 @@ void take_samples(Trace& t, int64_t most) {
         x.sampled() && c.value.size() > x.places.size())
       c.value = picked(c.value, x.places);
   t.run["sample"] = most;
+}
+
+int64_t sample_limit(const Json& run) {
+  const auto it = run.find("sample");
+  return it == run.end() ? 0 : whole_number(*it, "run.sample", 0, kMostBytes);
+}
+
+bool holds_samples(const Trace& t) {
+  return std::any_of(t.tensors.begin(), t.tensors.end(),
+                     [](const TraceTensor& x) { return x.sampled(); });
+}
+
+std::string size_of_sample(const TraceTensor& x) {
+  int64_t n = 1;
+  for (const int64_t size : x.whole) n *= size;
+  return fmt::format("{} of {} numbers", x.places.size(), n);
 }
 
 bool touches_sample(const Trace& t, const TraceOp& op) {

@@ -14,6 +14,15 @@ inline constexpr int64_t kSampleSize = 256;
 /// std::invalid_argument.
 void take_samples(Trace& trace, int64_t most);
 
+/// The limit that the trace of this `run` was made with; 0: none. Throws std::invalid_argument.
+int64_t sample_limit(const Json& run);
+
+/// Whether any tensor is a sample.
+bool holds_samples(const Trace& trace);
+
+/// "256 of 8192 numbers" of a tensor that is a sample.
+std::string size_of_sample(const TraceTensor& tensor);
+
 /// Whether one of its tensors is a sample, so that its formula has not all of its numbers.
 bool touches_sample(const Trace& trace, const TraceOp& op);
 

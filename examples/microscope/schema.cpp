@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 
 #include "core/error.h"
 #include "core/file_bytes.h"
@@ -146,6 +148,26 @@ struct Checker {
 };
 
 }  // namespace
+
+int64_t whole_number(const Json& value, std::string_view what, int64_t least, int64_t most) {
+  if (value.is_number_float()) return whole_number(value.get<double>(), what, least, most);
+  constexpr auto kLargest = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+  const bool fits =
+      value.is_number_unsigned() ? value.get<uint64_t>() <= kLargest : value.is_number_integer();
+  const int64_t n = fits ? value.get<int64_t>() : 0;
+  require(fits && n >= least && n <= most, "{}: expected a whole number from {} to {}, got {}",
+          what, least, most, harmless(shown(value)));
+  return n;
+}
+
+int64_t whole_number(double value, std::string_view what, int64_t least, int64_t most) {
+  constexpr double kExact = 9007199254740992;  // above it not every whole number is a double
+  const bool whole = std::abs(value) <= kExact && value == std::floor(value);
+  const int64_t n = whole ? static_cast<int64_t>(value) : 0;
+  require(whole && n >= least && n <= most, "{}: expected a whole number from {} to {}, got {}",
+          what, least, most, value);
+  return n;
+}
 
 std::string harmless(std::string_view text) {
   std::string out(text);

@@ -17,6 +17,12 @@ extern const std::string_view kTraceSchema, kCaseSchema;
 /// got 5". Nothing where it is. Throws std::logic_error for a schema beyond the part above.
 std::optional<std::string> mismatch(const nlohmann::json& value, const nlohmann::json& schema);
 
+/// A number that may be hostile (1e308, -1, 0.5, a string) as a whole number from `least` to
+/// `most`. Throws std::invalid_argument "what: expected a whole number from 0 to 9, got 1e+308".
+int64_t whole_number(const nlohmann::json& value, std::string_view what, int64_t least,
+                     int64_t most);
+int64_t whole_number(double value, std::string_view what, int64_t least, int64_t most);
+
 /// A name of unknown origin for a terminal: control characters become '?'.
 std::string harmless(std::string_view text);
 

@@ -28,7 +28,7 @@ bool is_leaf_of(const TraceTensor& t) {
 Tensor with_number(const Tensor& x, size_t index, double value) {
   Tensor changed = clone(x).with_ref(x.ref());
   if (x.dtype() == i64) {
-    changed.mutable_data<int64_t>()[index] = static_cast<int64_t>(value);
+    changed.mutable_data<int64_t>()[index] = whole_number(value, "an id", -kMostId, kMostId);
   } else if (x.dtype() == f32) {
     changed.mutable_data<float>()[index] = static_cast<float>(value);
   } else {
@@ -123,8 +123,7 @@ std::optional<int> Session::first_difference() const {
 void Session::set(const Setting& s) {
   const TraceTensor& t = trace_.tensors.at(at(s.tensor));
   require(s.index < t.value.size(), "expected a number of {}, got {}", t.value.size(), s.index);
-  require(t.dtype != "i64" || s.value == std::floor(s.value),
-          "expected an id, a whole number, got {}", s.value);
+  if (t.dtype == "i64") (void)whole_number(s.value, "an id", -kMostId, kMostId);
   const bool given = t.dtype == "i64" || t.producer >= 0 || is_leaf_of(t) || t.role == "const";
   require(given, "{} is only what an op kept for its backward; set what it is computed from",
           t.name.empty() ? fmt::format("#{}", s.tensor) : harmless(t.name));

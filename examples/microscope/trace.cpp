@@ -126,7 +126,7 @@ Json stats_of(const Numbers& all) {
     low = std::min(low, v), high = std::max(high, v);
     sum += v, squares += v * v;
   }
-  const auto known = [&](double v) { return finite > 0 ? Json(v) : Json(nullptr); };
+  const auto known = [&](double v) { return finite > 0 ? json_number(v) : Json(nullptr); };
   return {{"min", known(low)},
           {"max", known(high)},
           {"mean", known(sum / static_cast<double>(finite))},

@@ -129,6 +129,9 @@ Trace load_trace(const std::string& path);
 /// Writes a trace file. Throws FileError when it cannot be, or is larger than what is read.
 void save(const std::string& path, const Trace& trace);
 
+/// The largest id, so that ids and doubles are the same numbers.
+inline constexpr int64_t kMostId = int64_t{1} << 53;
+
 /// The largest file that is read.
 inline constexpr uint64_t kMostBytes = 50'000'000;
 

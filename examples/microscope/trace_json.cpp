@@ -5,6 +5,7 @@
 
 #include "core/file_bytes.h"
 #include "examples/microscope/schema.h"
+#include "examples/microscope/tex.h"
 #include "examples/microscope/trace.h"
 
 namespace heed::microscope {
@@ -133,11 +134,22 @@ std::string op_text(size_t id, const TraceOp& o) {
                  {"sends", Json(o.sends).dump()}});
 }
 
+std::vector<std::string> texs_of(const std::vector<std::string>& formulas) {
+  std::vector<std::string> all;
+  for (const std::string& text : formulas) all.push_back(tex_of(text));
+  return all;
+}
+
 std::string formulas_text(const std::vector<TraceFormula>& all) {
   std::string text;
   for (const TraceFormula& f : all)
     text += (text.empty() ? "\n" : ",\n") + text_of(f.op) + ":" +
-            Json({{"inputs", f.inputs}, {"fwd_txt", f.forward}, {"vjp_txt", f.backward}}).dump();
+            Json({{"inputs", f.inputs},
+                  {"fwd_txt", f.forward},
+                  {"fwd_tex", tex_of(f.forward)},
+                  {"vjp_txt", f.backward},
+                  {"vjp_tex", texs_of(f.backward)}})
+                .dump();
   return "{" + text + "}";
 }
 
@@ -157,6 +169,15 @@ Numbers numbers_from(const Json& list, const std::string& dtype) {
   all.reserve(list.size());
   for (const Json& j : list) all.push_back(number_of(j, dtype == "f32"));
   return all;
+}
+
+// Ids are whole numbers, and everybody may take them for integers.
+void require_ids(const Numbers& all, const std::string& path, const std::string& where) {
+  for (const double v : all) try {
+      (void)whole_number(v, where + ".value", -kMostId, kMostId);
+    } catch (const std::invalid_argument& e) {
+      fail_file(path, "{}", e.what());
+    }
 }
 
 // The places of a sample, which are those of whatever belongs to the same tensor.
@@ -207,6 +228,7 @@ TraceTensor tensor_from(const Json& j, const std::string& path, const std::strin
                 where);
   }
   t.value = numbers_from(j["value"], t, path, where + ".value");
+  if (t.dtype == "i64") require_ids(t.value, path, where);
   if (!j["grad"].is_null()) t.grad = numbers_from(j["grad"], t, path, where + ".grad");
   return t;
 }
@@ -314,8 +336,12 @@ Trace trace_from(const std::string& text, const std::string& path) {
   const Json& seed = j["seeds"][0];
   t.seed = seed["tensor"];
   t.seed_value = numbers_from(seed["value"], t.tensors[static_cast<size_t>(t.seed)].dtype);
-  for (const auto& [op, f] : j["formulas"].items())
+  for (const auto& [op, f] : j["formulas"].items()) {
     t.formulas.push_back({op, f["fwd_txt"], f["inputs"], f["vjp_txt"]});
+    const TraceFormula& read = t.formulas.back();  // whose LaTeX ends in somebody's document
+    if (f["fwd_tex"] != tex_of(read.forward) || f["vjp_tex"] != texs_of(read.backward))
+      fail_file(path, "formulas.{}: its LaTeX is not that of its text", harmless(op.substr(0, 60)));
+  }
   return t;
 }
 

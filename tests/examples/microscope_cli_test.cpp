@@ -95,7 +95,10 @@ TEST_F(MicroscopeProgram, ExportsInEveryFormat) {
   EXPECT_NE(md.find("| 1 | 0 |\n| 0 | 1 |\n| -1 | 1 |\n"), std::string::npos) << md;
   const std::string tex = sh("$M export t.json --node a --as tex").out;
   EXPECT_NE(tex.find("\\begin{bmatrix}\n  0.5465493872661"), std::string::npos) << tex;
-  EXPECT_NE(tex.find("\\frac{\\partial L}{\\partial \\mathtt{a}}"), std::string::npos) << tex;
+  EXPECT_NE(tex.find("\\frac{\\partial L}{\\partial \\texttt{a}}"), std::string::npos) << tex;
+  EXPECT_NE(tex.find("\\[ y = \\frac{\\exp\\left( x - \\max x \\right)}{\\sum "), std::string::npos)
+      << tex;
+  EXPECT_NE(tex.find("\\[ \\mathrm{d}x \\mathrel{+}= y \\odot "), std::string::npos) << tex;
   const std::string svg = sh("$M export t.json --node a --as svg").out;
   EXPECT_EQ(svg.find("<svg "), 0u);
   size_t cells = 0;
@@ -115,6 +118,13 @@ TEST_F(MicroscopeProgram, ExportsInEveryFormat) {
   EXPECT_EQ(sh("$M export t.json --node e --as dot -o e.dot").code, 0);
   EXPECT_EQ(read_file(path("e.dot")).find("neg"), std::string::npos) << "only what is around e";
   EXPECT_EQ(sh("$M export t.json --as csv").code, 2);
+  for (const char* as : {"csv", "md", "tex", "svg", "dot"}) {
+    const std::string command = std::string("$M export t.json --node a --as ") + as;
+    const auto j = nlohmann::json::parse(sh(command + " --json").out);
+    EXPECT_EQ(j["as"], as);
+    EXPECT_EQ(j["text"], sh(command).out) << as;
+  }
+  EXPECT_EQ(sh("$M export t.json --node a --as png --json").code, 2);
 }
 
 // What would take hours is measured along directions, and says so; --full insists.

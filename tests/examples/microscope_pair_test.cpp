@@ -1,58 +1,25 @@
-// Sentence pairs through fresh networks and trained models as traces: what they are made of, that
-// their numbers are those of a plain run, that words can be changed, and their routes.
+// Sentence pairs through fresh networks as traces: what they are made of, that their numbers are
+// those of a plain run, that words can be changed.
 #include "examples/microscope/pair.h"
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
 #include <set>
 
 #include "autograd/ops.h"
 #include "core/error.h"
 #include "examples/microscope/check.h"
-#include "examples/microscope/compare.h"
 #include "examples/microscope/decompose.h"
 #include "examples/microscope/diags.h"
-#include "examples/microscope/path.h"
 #include "examples/microscope/recipe.h"
 #include "examples/microscope/session.h"
-#include "examples/translate/beam.h"
-#include "tests/core/file_checks.h"
-#include "tests/examples/microscope_cases.h"
-#include "tests/examples/small_translator.h"
+#include "tests/examples/microscope_pairs.h"
 
 namespace heed::microscope {
 namespace {
 
 using translate::kEos, translate::kPad;
-
-PairOptions small(const std::string& mech) {
-  PairOptions o;
-  o.mech = mech;
-  o.d = 4;
-  o.ff = 6;
-  o.src = {"the", "cat", "sat"};
-  o.tgt = {"le", "chat"};
-  o.seed = 5;
-  return o;
-}
-
-Trace through_a_file(const Trace& t) {
-  return trace_from(to_json(t), "t.json");
-}
-
-void expect_checked(const Trace& t, const std::string& what, bool directional) {
-  EXPECT_EQ(faults(t), std::vector<std::string>{}) << what;
-  for (const CheckRow& r : check(t, {.directional = directional}))
-    EXPECT_TRUE(r.pass && r.status == "pass")
-        << what << " tensor " << r.tensor << " " << t.tensors[static_cast<size_t>(r.tensor)].name
-        << " at " << r.worst << ": " << r.status << " " << r.analytic << ", measured " << r.numeric;
-  if (directional) return;
-  for (const InvariantRow& r : check_invariants(t))
-    EXPECT_TRUE(r.pass) << what << " " << r.what << " op " << r.op << " slot " << r.slot << ": "
-                        << r.error << " > " << r.limit;
-}
 
 TEST(MicroscopePair, EveryGradientOfEveryMechanismIsWhatDifferencesMeasure) {
   for (const char* mech : {"additive", "dot", "scaled_dot", "general", "concat", "cosine",
@@ -221,8 +188,10 @@ TEST(MicroscopePair, RefusesOptionsInASentence) {
   };
   EXPECT_NE(refusal("mech", "magic").find("t.json: run.pair.mech: expected one of additive"),
             std::string::npos);
-  EXPECT_NE(refusal("d", 0).find("run.pair.d: expected 1 to 512, got 0"), std::string::npos);
-  EXPECT_NE(refusal("d", "x").find("another kind of value"), std::string::npos);
+  EXPECT_NE(refusal("d", 0).find("run.pair.d: expected a whole number from 1 to 512, got 0"),
+            std::string::npos);
+  EXPECT_NE(refusal("d", "x").find("run.pair.d: expected a whole number from 1 to 512, got \"x\""),
+            std::string::npos);
   EXPECT_NE(refusal("d", 5).find("even d"), std::string::npos);
   EXPECT_NE(refusal("colour", 5).find("no field 'colour'"), std::string::npos);
   EXPECT_NE(refusal("src", Json::array()).find("words on both sides"), std::string::npos);
@@ -263,173 +232,6 @@ TEST(MicroscopePair, HardChoicesSayHowTrueTheirGradientIs) {
       EXPECT_EQ(at(t, "e").cut, "argmax");
     }
   }
-}
-
-// A model directory as `translate train` writes it: the loss is what decoding the same sentence
-// says of it, in f32 and in f64, and the trace can be made again from its recipe.
-class MicroscopeModel : public ScratchFolder {};
-
-TEST_F(MicroscopeModel, ATrainedModelsLossIsThatOfDecoding) {
-  const std::vector<std::string> src{"the", "cat"}, tgt{"le", "chat"};
-  for (const bool transformer : {false, true}) {
-    translate::Translator model = translate::small_translator(transformer);
-    translate::save_translator(path("model"), model);
-    const std::vector<translate::Tokens> one{src}, other{tgt};
-    const double expected = -translate::decode_forced(model, one, other)[0].log_probability;
-    ModelOptions o{.directory = path("model"), .src = src, .tgt = tgt};
-    for (const DType dtype : {f32, f64}) {
-      o.dtype = dtype;
-      const Trace t = through_a_file(record_model(o));
-      EXPECT_EQ(t.meta["dtype"], std::string(name_of(dtype)));
-      EXPECT_NEAR(3 * at(t, "L").value[0], expected, 1e-5);
-      EXPECT_FALSE(t.views["alignment"].empty());
-      expect_checked(t, "model", true);
-      EXPECT_EQ(to_json(run_recipe(t.run, "t")), to_json(t));
-    }
-    o.src = {"the", "dog"};  // a word that it does not know
-    EXPECT_EQ(record_model(o).run["src"], Json({"the", "<unk>", "</s>"}));
-    EXPECT_NE(rerun(record_model(o), {"src[1]=cat"}, "t").run["src"][1], "<unk>");
-  }
-  EXPECT_THROW((void)record_model({.directory = path("none"), .src = src, .tgt = tgt}), FileError);
-}
-
-// The search is kept as a tree; the hypothesis that is asked for is what is differentiated.
-TEST_F(MicroscopeModel, KeepsABeamSearch) {
-  translate::Translator model = translate::small_translator(false, 11);
-  translate::save_translator(path("model"), model);
-  ModelOptions o{.directory = path("model"), .src = {"the", "cat"}, .tgt = {}, .beam = 4};
-  const translate::BeamSearch search = translate::beam_search(model, o.src, {.width = 4});
-  ASSERT_EQ(search.hypotheses.size(), 4u);
-  std::set<std::string> traced;
-  for (o.hypothesis = 1; o.hypothesis <= 4; ++o.hypothesis) {
-    const translate::Hypothesis& h = search.hypotheses[static_cast<size_t>(o.hypothesis - 1)];
-    if (h.tokens.empty()) continue;
-    const Trace t = through_a_file(record_model(o));
-    EXPECT_EQ(faults(t), std::vector<std::string>{});
-    const Json beam = t.views.at("beam");
-    ASSERT_EQ(beam.size(), search.tree.size());
-    const Json& last = beam[static_cast<size_t>(h.node)];
-    EXPECT_EQ(last["rank"], o.hypothesis);
-    EXPECT_NEAR(number_from(last["logp"]), h.log_probability, 1e-12);
-    traced.insert(t.run["tgt"].dump());
-    const bool special = std::any_of(h.tokens.begin(), h.tokens.end(),
-                                     [](const std::string& w) { return w.front() == '<'; });
-    if (special) continue;  // read as <unk>
-    int marked = 0;
-    for (const Json& node : beam) marked += node.contains("tensor");
-    EXPECT_EQ(marked, std::ssize(h.tokens) + !h.cut);
-    EXPECT_EQ(last["tensor"], t.find("L_t"));
-    const auto length = static_cast<double>(h.tokens.size() + 1);
-    const double loss = h.cut ? -h.log_probability : length * at(t, "L").value[0];
-    EXPECT_NEAR(loss, -h.log_probability, 1e-5);
-    EXPECT_EQ(to_json(run_recipe(t.run, "t")), to_json(t));
-  }
-  EXPECT_GE(traced.size(), 2u) << "hypotheses differ";
-  o.hypothesis = 5;
-  EXPECT_THROW((void)record_model(o), std::invalid_argument);
-}
-
-TEST_F(MicroscopeModel, ABeamThatIsNoTreeIsRefused) {
-  translate::Translator model = translate::small_translator(false, 11);
-  translate::save_translator(path("model"), model);
-  const Trace good =
-      record_model({.directory = path("model"), .src = {"the"}, .tgt = {"le"}, .beam = 2});
-  EXPECT_EQ(faults(good), std::vector<std::string>{});
-  const auto spoiled = [&](size_t node, const char* key, const Json& value) {
-    Trace t = good;
-    t.views["beam"][node][key] = value;
-    return faults(t);
-  };
-  EXPECT_NE(spoiled(1, "parent", 1), std::vector<std::string>{});
-  EXPECT_NE(spoiled(0, "parent", 1), std::vector<std::string>{});
-  EXPECT_NE(spoiled(0, "id", 3), std::vector<std::string>{});
-  EXPECT_NE(spoiled(0, "tensor", 100000), std::vector<std::string>{});
-  Trace t = good;
-  t.views["beam"][0]["logp"] = "<script>";
-  EXPECT_THROW((void)through_a_file(t), FileError);
-}
-
-TEST(MicroscopePath, RoutesAddUpToTheWhole) {
-  for (const char* mech : {"additive", "dot", "multi_head"})
-    for (const RouteBy by : {RouteBy::route, RouteBy::time, RouteBy::head}) {
-      const Trace t = record_pair(small(mech));
-      const PathReport r = path(t, place_named(t, "loss.t2"), place_named(t, "src.1"), by);
-      EXPECT_GE(r.routes.size(),
-                2u - (by == RouteBy::time && t.run["pair"]["mech"] == "multi_head"));
-      EXPECT_FALSE(r.shortest.empty());
-      double most = 0;
-      for (const double g : r.total) most = std::max(most, std::abs(g));
-      EXPECT_GT(most, 0);
-      EXPECT_LE(r.error, 1e-12 * most) << mech;
-    }
-}
-
-// What is left without attention is what a network that has its attention's weights detached from
-// everything would give: here, the way by the initial state.
-TEST(MicroscopePath, ABlockedRouteIsGone) {
-  const Trace t = record_pair(small("additive"));
-  const Place from = place_named(t, "loss.t2"), to = place_named(t, "src.1");
-  const PathReport all = path(t, from, to, RouteBy::route);
-  const PathReport rest = path(t, from, to, RouteBy::route, "attention");
-  ASSERT_EQ(rest.routes.size(), 1u);
-  EXPECT_EQ(rest.routes[0].label, "initial state");
-  for (const Route& r : all.routes)
-    if (r.label == "initial state") {
-      EXPECT_EQ(r.gradient, rest.total);
-    }
-  EXPECT_THROW((void)path(t, from, to, RouteBy::route, "telepathy"), std::invalid_argument);
-  // A later word does not reach an earlier loss.
-  EXPECT_THROW(
-      (void)path(t, place_named(t, "step[0]/e"), place_named(t, "step[2]/s"), RouteBy::route),
-      std::invalid_argument);
-}
-
-TEST(MicroscopePath, PlacesHaveNames) {
-  const Trace t = record_pair(small("additive"));
-  EXPECT_EQ(place_named(t, "src.1").tensor, t.find("x"));
-  EXPECT_EQ(place_named(t, "src.1").numbers, (std::vector<size_t>{4, 5, 6, 7}));
-  EXPECT_EQ(place_named(t, "loss.t2").numbers, (std::vector<size_t>{2}));
-  EXPECT_EQ(place_named(t, "logit.t1.chat").numbers, (std::vector<size_t>{6 + 5}));
-  EXPECT_EQ(place_named(t, "step[1]/e").tensor, t.find("decoder/step[1]/attention/e"));
-  EXPECT_NE(t.find("step[0]/e"), t.find("step[1]/e"));
-  EXPECT_EQ(place_named(t, "h[1]").numbers.size(), 4u);
-  EXPECT_EQ(place_named(t, "h[1,2]").numbers, (std::vector<size_t>{6}));
-  EXPECT_EQ(place_named(t, "L").numbers, (std::vector<size_t>{0}));
-  for (const char* bad : {"loss.t9", "src.x", "logit.t1.dog", "h[9]", "nobody", "h[", ""})
-    EXPECT_THROW((void)place_named(t, bad), std::invalid_argument) << bad;
-}
-
-TEST(MicroscopeCompare, FindsWhereTwoTracesPart) {
-  const Trace t = record_pair(small("additive"));
-  Session session(t);
-  session.set(setting_of(t, "step[1]/e[2]=0.5"));
-  const Comparison c = compare(t, session.trace(), Align::name);
-  ASSERT_GE(c.first_value, 0);
-  EXPECT_EQ(c.tensors.at(static_cast<size_t>(c.first_value)).key, "decoder/step[1]/attention/e");
-  ASSERT_GE(c.first_grad, 0);
-  for (const ComparedTensor& x : c.tensors) {
-    EXPECT_TRUE(x.one >= 0 && x.other >= 0 && x.same_shape) << x.key;
-    if (x.key.starts_with("encoder/") || x.key.starts_with("decoder/step[0]")) {
-      EXPECT_EQ(x.value, 0) << x.key;
-    }
-  }
-  EXPECT_EQ(compare(t, t, Align::name).first_value, -1);
-  EXPECT_EQ(compare(t, t, Align::name).first_grad, -1);
-}
-
-TEST(MicroscopeCompare, AlignsStepsByTheirWord) {
-  PairOptions o = small("additive");
-  const Trace one = record_pair(o);
-  o.tgt = {"petit", "le", "chat"};
-  const Trace other = record_pair(o);
-  const std::vector<std::string> keys = keys_of(one, Align::token);
-  EXPECT_NE(std::find(keys.begin(), keys.end(), "decoder/step[chat]/attention/e"), keys.end());
-  const Comparison c = compare(one, other, Align::token);
-  bool met = false;
-  for (const ComparedTensor& x : c.tensors)
-    if (x.key == "decoder/step[chat]/attention/e")
-      met = x.one == one.find("step[1]/e") && x.other == other.find("step[2]/e");
-  EXPECT_TRUE(met);
 }
 
 }  // namespace

@@ -10,8 +10,8 @@
 #include "core/file_bytes.h"
 #include "examples/microscope/check.h"
 #include "examples/microscope/why.h"
-#include "tests/autograd/op_cases.h"
 #include "tests/examples/microscope_cases.h"
+#include "tests/examples/traced_op.h"
 
 namespace heed::microscope {
 namespace {
@@ -28,25 +28,6 @@ bool same(const Numbers& a, const Numbers& b) {
     return (x == y && std::signbit(x) == std::signbit(y)) || (x != x && y != y);
   };
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), equal);
-}
-
-// One of the cases that every op is checked with, recorded; its outputs weighted and added up.
-Trace traced(const test::Case& c, DType dtype) {
-  test::Tensors in;
-  for (const auto& [name, x] : c.inputs) in.push_back(leaf(cast(x, dtype)));
-  Tape tape;
-  Recording recording(tape);
-  Tensor loss;
-  double weight = 0.5;
-  for (const Tensor& y : c.f(in)) {
-    if (!requires_grad(y)) continue;
-    const Tensor part = sum(y * Tensor::full(y.shape(), weight += 0.25, dtype));
-    loss = loss.defined() ? loss + part : part;
-  }
-  Trace t = trace_of(recording.backward(loss));
-  t.meta = {{"tool", "test"}, {"version", "1"}, {"dtype", std::string(name_of(dtype))}};
-  t.run = Json::object();
-  return t;
 }
 
 // What a trace says of an op is all there is to know: name, attributes and tensors give the same

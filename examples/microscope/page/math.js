@@ -1,6 +1,6 @@
-// Formulas: the plain text that the ops carry -> MathML and LaTeX. A small grammar (assignments,
-// sums, products by juxtaposition, fractions, powers, subscripts, functions, sums over an index);
-// whatever does not fit it is shown as the text that it is.
+// Formulas: the plain text that the ops carry -> MathML (their LaTeX stands in the trace). A small
+// grammar (assignments, sums, products by juxtaposition, fractions, powers, subscripts, functions,
+// sums over an index); whatever does not fit it is shown as the text that it is.
 
 const GREEK = {eps: 'ε', sigma: 'σ', beta: 'β', alpha: 'α', tau: 'τ', Phi: 'Φ', phi: 'φ'};
 const FUNCTIONS = [
@@ -244,75 +244,9 @@ function formula(text) {
   );
 }
 
-const TEX = {
-  '*': '\\odot ',
-  '.': '\\cdot ',
-  '<=': '\\le ',
-  '>=': '\\ge ',
-  '+=': '\\mathrel{+}=',
-  '-=': '\\mathrel{-}=',
-};
-const texWord = (text) =>
-  text.length === 1
-    ? text
-    : GREEK[text]
-      ? `\\${text === 'eps' ? 'varepsilon' : text} `
-      : `\\mathrm{${texText(text)}}`;
+const TEX_TEXT = {'\\': 'backslash', '^': 'asciicircum', '~': 'asciitilde'};
 const texText = (text) =>
-  text.replace(/[\\{}$&#%_^~]/g, (c) =>
-    c === '\\' ? '\\textbackslash{}' : c === '^' || c === '~' ? `\\${c}{}` : `\\${c}`,
-  );
-
-function texNode(node) {
-  switch (node.kind) {
-    case 'row':
-      return node.items.map(texNode).join(' ');
-    case 'op':
-      return TEX[node.text] ?? node.text;
-    case 'space':
-      return '\\,';
-    case 'number':
-      return node.text;
-    case 'name':
-      return texWord(node.text);
-    case 'text':
-      return `\\text{ ${texText(node.text)} }`;
-    case 'function':
-      return (
-        {
-          sum: '\\sum',
-          sigmoid: '\\sigma',
-          exp: '\\exp',
-          ln: '\\ln',
-          log: '\\log',
-          tanh: '\\tanh',
-          max: '\\max',
-          min: '\\min',
-        }[node.text] ?? `\\operatorname{${node.text}}`
-      );
-    case 'sub':
-      return `${texNode(node.base)}_{${texNode(node.sub)}}`;
-    case 'sup':
-      return `{${texNode(node.base)}}^{${texNode(node.sup)}}`;
-    case 'frac':
-      return `\\frac{${texNode(bare(node.top))}}{${texNode(bare(node.bottom))}}`;
-    case 'sum':
-      return `\\sum_{${texText(node.under)}} ${texNode(node.body)}`;
-    case 'apply':
-      return node.bare
-        ? `\\sqrt{${texNode(bare(node.body))}}`
-        : `${texNode(node.f)} ${texNode(node.body)}`;
-    case 'fence':
-      return `\\left${node.open} ${texNode(node.body)} \\right${node.close}`;
-  }
-  return '';
-}
-
-/// A formula as LaTeX (math mode).
-function formulaTex(text) {
-  const tree = parseFormula(text);
-  return tree ? texNode(tree) : `\\text{${texText(text)}}`;
-}
+  text.replace(/[\\{}$&#%_^~]/g, (c) => (TEX_TEXT[c] ? `\\text${TEX_TEXT[c]}{}` : `\\${c}`));
 
 /// Numbers of a shape as a LaTeX matrix; more than two axes as one row.
 function matrixTex(data, shape) {

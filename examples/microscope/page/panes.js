@@ -260,7 +260,7 @@ function texText_() {
   if (app.op >= 0 && app.tensor < 0) {
     const o = V.ops[app.op],
       f = V.json.formulas[o.formula];
-    if (f) for (const text of [f.fwd_txt, ...f.vjp_txt]) lines.push(`\\[ ${formulaTex(text)} \\]`);
+    if (f) for (const tex of [f.fwd_tex, ...f.vjp_tex]) lines.push(`\\[ ${tex} \\]`);
     ids.push(...new Set([...o.in.filter((id) => id !== null), ...o.out]));
   } else if (app.tensor >= 0) ids.push(app.tensor);
   else

@@ -63,8 +63,10 @@ function bigTrace(page, count) {
   }
   const text = (op) => ({
     inputs: ops.find((o) => o.op === op).in.map((_, i) => 'xb'[i]),
-    fwd_txt: `y = ${op}(x)`,
-    vjp_txt: ops.find((o) => o.op === op).in.map(() => 'dx += dy'),
+    fwd_txt: 'y = x',
+    fwd_tex: 'y = x',
+    vjp_txt: ops.find((o) => o.op === op).in.map(() => 'dx = 0'),
+    vjp_tex: ops.find((o) => o.op === op).in.map(() => '\\mathrm{d}x = 0'),
   });
   const json = {
     schema: 'heed-trace/1',
