@@ -49,6 +49,18 @@ need_to_build() {
     libcli11-dev "$@"
 }
 
+# need_clang_sanitizers: clang++, and what a program links with for its sanitizers: in some
+# distributions a part of clang's own packages, in others one that these only recommend.
+need_clang_sanitizers() {
+  need clang++:clang
+  local sanitizers=-fsanitize=address,undefined version
+  if clang++ $sanitizers -x c++ - -o /dev/null <<< 'int main() {}' 2> /dev/null; then
+    return 0
+  fi
+  version=$(clang++ -dumpversion)
+  need "libclang-rt-${version%%.*}-dev"
+}
+
 # build PRESET [-D...]: configures and builds $heed_target, or everything; what is up to date is left
 # alone.
 build() {

@@ -10,8 +10,8 @@ usage: tests/run.sh [options] [ctest options]
 
 Installs missing packages (Debian, Ubuntu), builds into build/, runs every test.
 
-  --preset NAME   release (default), debug, asan, tsan, clang; each has its own build folder
-  --asan, --tsan  short for --preset asan, --preset tsan
+  --preset NAME   release (default), debug, asan, tsan; each has its own build folder
+  --asan, --tsan  short for --preset asan (built by clang++), --preset tsan
   --werror        warnings are errors
   --build-only    stop before the tests
   --help          this text
@@ -43,14 +43,13 @@ while [[ $# -gt 0 ]]; do
   shift
 done
 
-need=(libgtest-dev)
-if [[ $preset == clang ]]; then need+=(clang++:clang); fi
-need_to_build "${need[@]}"
+need_to_build libgtest-dev
+if [[ $preset == asan ]]; then need_clang_sanitizers; fi
 
 build "$preset" -DHEED_TESTS=ON "${configure[@]}"
 if [[ $run == yes ]]; then
-  # The thread sanitizer needs memory where address-space randomisation may put something else.
+  # A sanitizer needs memory where address-space randomisation may put something else.
   launcher=()
-  if [[ $preset == tsan ]] && setarch -R true 2> /dev/null; then launcher=(setarch -R); fi
+  if [[ $preset == ?san ]] && setarch -R true 2> /dev/null; then launcher=(setarch -R); fi
   exec "${launcher[@]}" ctest --preset "$preset" --parallel "$(nproc)" "${arguments[@]}"
 fi

@@ -7,6 +7,9 @@
 #include <cstdint>
 #include <cstring>
 #include <utility>
+#if defined(__FMA__)
+#include <immintrin.h>
+#endif
 
 namespace {
 
@@ -32,6 +35,24 @@ inline Vec load(const float* p) {
 }
 inline void store(float* p, Vec v) {
   std::memcpy(p, &v, sizeof v);
+}
+inline Vec all_lanes(float x) {
+  return x - Vec{};  // of which no instruction is left, as x - 0 is x, -0 too
+}
+// x * y + z, rounded once where the CPU can. Spelt out, because a compiler that may fuse a product
+// and a sum does so in blocks of some numbers of rows and not in others, and then a row's result
+// depends on the rows beside it.
+inline Vec multiply_add(Vec x, Vec y, Vec z) {
+#if defined(__AVX512F__)
+  return _mm512_fmadd_ps(x, y, z);
+#elif defined(__AVX2__) && defined(__FMA__)
+  return _mm256_fmadd_ps(x, y, z);
+#elif defined(__FP_FAST_FMAF)
+  for (int l = 0; l < kLane; ++l) z[l] = __builtin_fmaf(x[l], y[l], z[l]);
+  return z;
+#else
+  return x * y + z;
+#endif
 }
 // The first n elements, where n <= kLane (the others 0): compilers make masked moves of these.
 inline Vec load_first(int64_t n, const float* p) {
@@ -72,9 +93,11 @@ inline void sum_block(const Block& s, std::index_sequence<I...>) {
   for (int64_t l = 0; l < s.depth; ++l, a += s.a_col, b += s.ldb) {
     Vec at[V];
     for (int v = 0; v < V; ++v) at[v] = load(b + v * kLane);
-    ((sum[I] += a[row(I) * s.a_row] * at[col(I)]), ...);
+    ((sum[I] = multiply_add(all_lanes(a[row(I) * s.a_row]), at[col(I)], sum[I])), ...);
   }
-  const auto put = [&s](float* c, Vec y) { store(c, s.beta == 0.0f ? y : y + s.beta * load(c)); };
+  const auto put = [&s](float* c, Vec y) {
+    store(c, s.beta == 0.0f ? y : multiply_add(all_lanes(s.beta), load(c), y));
+  };
   (put(s.c + row(I) * s.ldc + col(I) * kLane, s.alpha * sum[I]), ...);
 }
 template <int R, int V>
@@ -173,7 +196,8 @@ void columns(const Block& s, int64_t m, int64_t cols) {
         const int64_t n = cols - j < kLane ? cols - j : kLane;
         float* to = c + r * s.ldc + j;
         const Vec y = load(edge + r * kPanel + j);
-        store_first(n, to, s.beta == 0.0f ? y : y + s.beta * load_first(n, to));
+        const Vec before = s.beta == 0.0f ? Vec{} : load_first(n, to);
+        store_first(n, to, s.beta == 0.0f ? y : multiply_add(all_lanes(s.beta), before, y));
       }
   }
 }

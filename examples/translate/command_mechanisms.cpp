@@ -33,8 +33,16 @@ std::vector<Json> earlier(const std::string& path) {
   if (!std::filesystem::exists(path)) return {};
   const Json all = Json::parse(read_file(path, 1 << 24), nullptr, false);
   const auto foreign = [](const Json& r) {
-    return !r.is_object() || !r.contains("mechanism") || !r.contains("task") ||
-           !r.contains("met") || !r.contains("cpu_seconds");
+    if (!r.is_object()) return true;
+    const auto is = [&r](const char* key, auto kind) {
+      return r.contains(key) && (r.at(key).*kind)();
+    };
+    for (const char* number : {"exact_match", "bleu", "cpu_seconds"})
+      if (!is(number, &Json::is_number)) return true;
+    for (const char* may_be_null : {"aer", "ibm1_aer", "diagonal_aer"})
+      if (!is(may_be_null, &Json::is_number) && !is(may_be_null, &Json::is_null)) return true;
+    return !is("mechanism", &Json::is_string) || !is("task", &Json::is_string) ||
+           !is("met", &Json::is_boolean) || !is("parameters", &Json::is_number_integer);
   };
   if (!all.is_array() || std::any_of(all.begin(), all.end(), foreign))
     fail_file(path, "expected the results of translate mechanisms; choose another --out folder");

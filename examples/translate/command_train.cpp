@@ -31,6 +31,7 @@ struct TrainCommand {
   std::optional<int64_t> epochs, batch_tokens;
   std::optional<double> rate, label_smoothing;
   std::optional<int64_t> warmup;
+  std::optional<std::string> keep;
 };
 
 Json about_of(const TrainCommand& c, const Corpus& corpus) {
@@ -48,6 +49,7 @@ Json about_of(const TrainCommand& c, const Corpus& corpus) {
           {"forcing", t.forcing},
           {"forcing_schedule", name_of(t.forcing_schedule)},
           {"soft_epochs", t.soft_epochs},
+          {"keep", t.keep},
           {"threads", t.threads},
           {"size", corpus.sets.train.size()},
           {"swap", c.source->data.swap}};
@@ -104,27 +106,33 @@ bool show(const TrainCommand& c, const Translator& t, const Evaluation& e, const
   return true;
 }
 
-int run(TrainCommand& c) {
-  const auto start = std::chrono::steady_clock::now();
-  Console console(c.json);
-  const bool transformer = c.network->model == "transformer";
-  const Preset preset = preset_for(c.source->task, transformer);
+// What was not asked for is as the task's preset has it.
+void settle(TrainCommand& c, const Preset& preset) {
   c.training.epochs = c.epochs.value_or(preset.epochs);
   c.training.batch_tokens = c.batch_tokens.value_or(preset.batch_tokens);
   c.training.rate = c.rate.value_or(preset.rate);
   c.training.label_smoothing = c.label_smoothing.value_or(preset.label_smoothing);
   c.training.warmup = c.warmup.value_or(preset.warmup);
+  c.training.keep = c.keep.value_or(std::string(preset.keep));
   c.training.forcing_schedule = forcing_named(c.forcing_schedule).value();
-  const NetworkOptions network = options_of(*c.network, preset.dropout);
   require(c.training.soft_epochs == 0 ||
               (c.network->hard != "none" && c.training.soft_epochs < c.training.epochs),
           "train: --soft-epochs are those before --hard begins: expected --hard and fewer than the "
           "{} epochs, got {}",
           c.training.epochs, c.training.soft_epochs);
-  require(!transformer || c.training.forcing == 1,
+  require(c.network->model == "rnn" || c.training.forcing == 1,
           "train: --forcing below 1 is for --model rnn: the transformer computes all target steps "
           "at once, from gold words");
   c.training.seed = c.source->seed;
+}
+
+int run(TrainCommand& c) {
+  const auto start = std::chrono::steady_clock::now();
+  Console console(c.json);
+  const bool transformer = c.network->model == "transformer";
+  const Preset preset = preset_for(c.source->task, transformer);
+  const NetworkOptions network = options_of(*c.network, preset.dropout);
+  settle(c, preset);
   const OutputFolder folder(c.out);
 
   console.say("seed {}, threads {}", c.training.seed, c.training.threads);
@@ -149,6 +157,9 @@ int run(TrainCommand& c) {
     log.add(r.json().dump());
   };
   const auto reports = train(t, corpus.sets.train, corpus.sets.dev, c.training, watcher);
+  const auto kept = std::find_if(reports.rbegin(), reports.rend(), [](auto& r) { return r.kept; });
+  console.say("kept: the weights of epoch {}, the {} (--keep {})", kept->epoch,
+              c.training.keep == "best" ? "best by validation loss" : "last", c.training.keep);
   save_translator(c.out, t);
   log.finish();
 
@@ -161,9 +172,13 @@ int run(TrainCommand& c) {
   if (page) console.say("page  {}/attention.html", c.out);
   console.say("{}, in {} ({} parameters, seed {})", verdict.text, clock_text(seconds),
               parameter_count(t.network), c.training.seed);
-  Json j{{"task", corpus.name},           {"seed", c.training.seed},
-         {"threads", c.training.threads}, {"seconds", seconds},
-         {"epochs", reports.size()},      {"parameters", parameter_count(t.network)},
+  Json j{{"task", corpus.name},
+         {"seed", c.training.seed},
+         {"threads", c.training.threads},
+         {"seconds", seconds},
+         {"epochs", reports.size()},
+         {"kept_epoch", kept->epoch},
+         {"parameters", parameter_count(t.network)},
          {"goals_met", verdict.met}};
   j.update(evaluation_json(e));
   if (c.json) print_json(j);
@@ -203,6 +218,10 @@ Run add_train(CommandLine& program) {
       .between(0, 1e6);
   option("--patience", t.patience, "Stop after N epochs without progress (0: never)")
       .between(0, 1e6);
+  sub.add_option(
+         "--keep", c->keep,
+         "Whose weights stay: best (by validation\nloss) or last (without: the task's, best)")
+      .one_of({"best", "last"});
   option("--min-count", c->vocabulary.min_count, "Rarer words become <unk>").between(1, 1e9);
   option("--max-vocabulary", c->vocabulary.max_size, "Most words of a side (0: no limit)")
       .between(0, 1e7);

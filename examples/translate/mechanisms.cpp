@@ -102,11 +102,12 @@ namespace {
 // Passes over the data: what learns more slowly gets more. Found by trying.
 int64_t epochs_of(const Mechanism& m, const std::string& task) {
   static const std::map<std::pair<std::string, std::string>, int64_t> kTried{
-      {{"dot", "micro-en-fr"}, 20},      {{"location", "micro-en-fr"}, 20},
-      {{"general", "micro-en-fr"}, 16},  {{"scaled_dot", "micro-en-fr"}, 16},
-      {{"gumbel", "reverse"}, 12},       {{"reinforce", "reverse"}, 12},
-      {{"location", "reverse"}, 3},      {{"scaled_dot", "copy"}, 24},
-      {{"straight_through", "copy"}, 16}};
+      {{"dot", "micro-en-fr"}, 20},        {{"location", "micro-en-fr"}, 20},
+      {{"general", "micro-en-fr"}, 16},    {{"scaled_dot", "micro-en-fr"}, 16},
+      {{"gumbel", "reverse"}, 12},         {{"reinforce", "reverse"}, 12},
+      {{"location", "reverse"}, 3},        {{"scaled_dot", "copy"}, 24},
+      {{"straight_through", "copy"}, 16},  {{"transformer", "reverse"}, 10},
+      {{"transformer-pre", "reverse"}, 10}};
   if (const auto it = kTried.find({m.name, task}); it != kTried.end()) return it->second;
   bool slow = true, slow_language = true;
   if (const auto* rnn = std::get_if<Seq2SeqOptions>(&m.network)) {
@@ -134,6 +135,7 @@ TrainingOptions training_of(const Mechanism& m, const std::string& task) {
   o.rate = preset.rate;
   o.label_smoothing = preset.label_smoothing;
   o.warmup = preset.warmup;
+  o.keep = preset.keep;
   return o;
 }
 
@@ -142,7 +144,8 @@ Json measure(const Mechanism& m, const std::string& task, const TrainingOptions&
   const auto start = std::chrono::steady_clock::now();
   const std::clock_t cpu_start = std::clock();  // of all threads: does not depend on other programs
   NetworkOptions network = m.network;
-  std::visit([&](auto& o) { o.dropout = preset_for(task).dropout; }, network);
+  const bool transformer = std::holds_alternative<TransformerOptions>(network);
+  std::visit([&](auto& o) { o.dropout = preset_for(task, transformer).dropout; }, network);
   Translator t = make_translator(corpus, network, {}, training.seed);
   train(t, corpus.sets.train, corpus.sets.dev, training);
   const double seconds =
@@ -164,6 +167,7 @@ Json measure(const Mechanism& m, const std::string& task, const TrainingOptions&
          {"seconds", seconds},
          {"cpu_seconds", cpu},
          {"epochs", training.epochs},
+         {"keep", training.keep},
          {"pairs", corpus.sets.train.size()},
          {"threads", training.threads},
          {"seed", training.seed},

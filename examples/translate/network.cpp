@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "examples/translate/settings.h"
 
 namespace heed::translate {
 namespace {
@@ -47,28 +48,29 @@ Json to_json(const Seq2SeqOptions& o) {
 }
 
 Seq2SeqOptions rnn_options(const std::string& path, const Json& j) {
-  return {.source_vocabulary = j.at("source_vocabulary"),
-          .target_vocabulary = j.at("target_vocabulary"),
-          .embedding = j.at("embedding"),
-          .encoder_hidden = j.at("encoder_hidden"),
-          .decoder_hidden = j.at("decoder_hidden"),
-          .attention_width = j.at("attention_width"),
+  const auto whole = [&](const char* key) { return whole_number(path, j, key); };
+  return {.source_vocabulary = whole("source_vocabulary"),
+          .target_vocabulary = whole("target_vocabulary"),
+          .embedding = whole("embedding"),
+          .encoder_hidden = whole("encoder_hidden"),
+          .decoder_hidden = whole("decoder_hidden"),
+          .attention_width = whole("attention_width"),
           .score = word(path, j, "score", score_named),
           .attention = j.at("attention"),
-          .readout = j.at("readout"),
+          .readout = whole("readout"),
           .tied = j.at("tied"),
           .dropout = j.at("dropout"),
           .cell = word(path, j, "cell", cell_named),
           .decoder = word(path, j, "decoder", decoder_named),
           .input_feeding = j.at("input_feeding"),
           .bridge = word(path, j, "bridge", bridge_named),
-          .encoder_layers = j.at("encoder_layers"),
-          .decoder_layers = j.at("decoder_layers"),
+          .encoder_layers = whole("encoder_layers"),
+          .decoder_layers = whole("decoder_layers"),
           .bidirectional = j.at("bidirectional"),
           .residual = j.at("residual"),
           .window = word(path, j, "window", window_named),
-          .reach = j.at("reach"),
-          .longest = j.at("longest"),
+          .reach = whole("reach"),
+          .longest = whole("longest"),
           .hard = word(path, j, "hard", hard_named),
           .temperature = j.at("temperature")};
 }
@@ -89,19 +91,20 @@ Json to_json(const TransformerOptions& o) {
           {"dropout", o.dropout}};
 }
 
-TransformerOptions transformer_options(const Json& j) {
-  return {.source_vocabulary = j.at("source_vocabulary"),
-          .target_vocabulary = j.at("target_vocabulary"),
-          .model = j.at("model"),
-          .heads = j.at("heads"),
-          .encoder_layers = j.at("encoder_layers"),
-          .decoder_layers = j.at("decoder_layers"),
-          .feed_forward = j.at("feed_forward"),
+TransformerOptions transformer_options(const std::string& path, const Json& j) {
+  const auto whole = [&](const char* key) { return whole_number(path, j, key); };
+  return {.source_vocabulary = whole("source_vocabulary"),
+          .target_vocabulary = whole("target_vocabulary"),
+          .model = whole("model"),
+          .heads = whole("heads"),
+          .encoder_layers = whole("encoder_layers"),
+          .decoder_layers = whole("decoder_layers"),
+          .feed_forward = whole("feed_forward"),
           .dropout = j.at("dropout"),
           .pre_norm = j.at("pre_norm"),
-          .learned_positions = j.at("learned_positions"),
+          .learned_positions = whole("learned_positions"),
           .tied = j.at("tied"),
-          .weights_layer = j.at("weights_layer")};
+          .weights_layer = whole("weights_layer")};
 }
 
 // Fewer numbers than the network has, and the smallest of its sizes.
@@ -205,8 +208,8 @@ NetworkOptions network_options(const std::string& path, const Json& j, uintmax_t
   const auto kind = j.at("kind").get<std::string>();
   if (kind != "rnn" && kind != "transformer")
     fail_file(path, "unknown kind of network '{}'", kind.substr(0, 40));
-  const NetworkOptions options =
-      kind == "rnn" ? NetworkOptions(rnn_options(path, j)) : NetworkOptions(transformer_options(j));
+  const NetworkOptions options = kind == "rnn" ? NetworkOptions(rnn_options(path, j))
+                                               : NetworkOptions(transformer_options(path, j));
   const Extent e = std::visit([](const auto& o) { return extent(o); }, options);
   if (e.least < 1) fail_file(path, "expected sizes of 1 or more, got {}", e.least);
   if (4 * e.numbers > static_cast<double>(weight_bytes))

@@ -47,6 +47,7 @@ struct Preset {
   double dropout, label_smoothing;
   Goals goals;
   int64_t warmup = 0;
+  std::string_view keep = "best";  // or "last": whose weights stay
 };
 Preset preset_for(std::string_view task, bool transformer = false);
 

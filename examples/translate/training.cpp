@@ -174,7 +174,7 @@ struct Stepper {
   }
 };
 
-// The best weights so far, kept in memory.
+// The best epoch so far, and its weights where they are to stay.
 struct Best {
   double loss = std::numeric_limits<double>::infinity();
   int64_t epoch = 0;
@@ -202,7 +202,8 @@ nlohmann::ordered_json EpochReport::json() const {
           {"gradient_norm", gradient_norm},
           {"clipped", clipped},
           {"rate", rate},
-          {"best", best}};
+          {"best", best},
+          {"kept", kept}};
 }
 
 std::vector<EpochReport> train(Translator& t, std::span<const Example> train_set,
@@ -222,6 +223,7 @@ std::vector<EpochReport> train(Translator& t, std::span<const Example> train_set
                   Shards(o.threads),
                   rng.fork("noise"),
                   temperature_for(t.network, steps * o.epochs)};
+  const bool keep_last = o.keep == "last";
   Best best;
   std::vector<EpochReport> reports;
   double spent = 0;  // seconds of training, validation left out
@@ -252,12 +254,13 @@ std::vector<EpochReport> train(Translator& t, std::span<const Example> train_set
     if (better) {
       best.loss = valid_loss;
       best.epoch = epoch;
-      best.keep(t.network);
+      if (!keep_last) best.keep(t.network);
     }
     const auto n = static_cast<double>(plan.size());
     reports.push_back({epoch, stepper.optimizer->steps(), sum.loss(), valid_loss,
                        exact_share(t, valid_set, o.threads), stepper.norms / n, stepper.clipped / n,
-                       stepper.optimizer->rate, better, static_cast<double>(sum.tokens) / seconds});
+                       stepper.optimizer->rate, better, better || keep_last,
+                       static_cast<double>(sum.tokens) / seconds});
     watcher.epoch(reports.back());
     if (!std::isfinite(valid_loss))
       throw NumericError(

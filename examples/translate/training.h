@@ -1,5 +1,5 @@
 // The training loop: batches of similar length, teacher forcing, clipping, Adam, one log line an
-// epoch. The best weights by validation loss are the ones that stay.
+// epoch. The weights that stay are the best by validation loss, or the last.
 #pragma once
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -24,7 +24,10 @@ struct TrainingOptions {
   int64_t soft_epochs = 0;  // hard attention is trained as a soft one for so many epochs first
   int64_t warmup = 0;       // steps; cosine, and inverse-sqrt (0: a twentieth of all)
   int64_t patience = 0;     // stop after so many epochs without a better validation loss; 0: never
-  int64_t threads = 1;      // shards of every batch; the result depends on their number
+  // Whose weights stay: of the best epoch by validation loss, or of the last. The last are better
+  // where validation is harder than training in a way that more training does not mend.
+  std::string keep = "best";
+  int64_t threads = 1;  // shards of every batch; the result depends on their number
   bool check_numerics = false;
   uint64_t seed = 1;
 };
@@ -39,6 +42,7 @@ struct EpochReport {
   double clipped;            // share of the steps
   double rate;               // of the last step
   bool best;                 // the best validation loss so far
+  bool kept;                 // its weights stay unless a later epoch's do
   double tokens_per_second;  // target tokens, validation left out
   [[nodiscard]] nlohmann::ordered_json json() const;  // without speed: same seed, same bytes
 };

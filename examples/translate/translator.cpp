@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/file_bytes.h"
 #include "core/rng.h"
+#include "examples/translate/settings.h"
 
 namespace heed::translate {
 namespace {
@@ -100,7 +101,10 @@ Translator load_translator(const std::string& directory) {
         Vocabulary::parse(target, read_file(target, kMost)),
         {},
         config.at("about")};
-    for (const char* number : {"seed", "epochs", "size"}) (void)t.about.at(number).get<uint64_t>();
+    for (const char* number : {"epochs", "size"}) (void)whole_number(path, t.about, number);
+    if (const Json& seed = t.about.at("seed"); !seed.is_number_unsigned())
+      fail_file(path, "expected a whole number from 0 for seed, got {}",
+                seed.dump(-1, ' ', true).substr(0, 40));
     (void)t.about.at("task").get<std::string>();
     (void)t.about.at("swap").get<bool>();
     const auto [sources, targets] = vocabularies(options);

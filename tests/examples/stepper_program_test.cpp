@@ -22,7 +22,8 @@ class StepProgram : public microscope::ProgramFolder {
     return sh("$M step t.json " + more + " -c \"" + script + "\"");
   }
   // The program on a pseudo-terminal of this size. `keys` is a shell command that prints them once
-  // the screen is there; what the terminal showed comes back.
+  // the screen is there; what the terminal showed comes back. `until_shown TEXT` and `until_grown`
+  // wait in it for what the program draws, which takes as long as it takes.
   [[nodiscard]] Ran on_screen(const std::string& size, const std::string& keys,
                               const std::string& setting = "") const {
     write_file(path("run.sh"), "stty " + size + "\nstty -g > before\ntty > tty\n" + setting +
@@ -30,7 +31,10 @@ class StepProgram : public microscope::ProgramFolder {
                                    "echo $? > code\nstty -g > after\n");
     return sh(
         "export M; unset COLUMNS LINES NO_COLOR; export TERM=xterm; : > shown; "
-        "(i=0; until grep -q 1049h shown || [ $i = 300 ]; do sleep 0.05; i=$((i+1)); done; " +
+        "until_true() { i=0; until \"$@\" || [ $i = 600 ]; do sleep 0.05; i=$((i+1)); done; }; "
+        "until_shown() { until_true grep -qF \"$1\" shown; }; size() { wc -c < shown; }; "
+        "grown() { [ $(size) -gt $before ]; }; until_grown() { until_true grown; }; "
+        "(until_shown 1049h; " +
         keys + ") | script -qefc 'sh run.sh' shown > /dev/null; cat shown");
   }
 };
@@ -257,8 +261,8 @@ TEST_F(StepScreen, KeysStepTypeAndEnd) {
 TEST_F(StepScreen, FortyColumnsAndAResize) {
   const Ran r = on_screen(
       "cols 40 rows 12",
-      "printf 'bwd\\r'; printf ']]]]]]'; sleep 0.3; stty cols 64 rows 20 < $(cat tty); sleep 0.5; "
-      "printf '?\\033[6~'; printf 'q\\r'");
+      "printf 'bwd\\r'; printf ']]]]]]'; until_shown 'bwd 7/8'; sleep 0.1; before=$(size); "
+      "stty cols 64 rows 20 < $(cat tty); until_grown; printf '?\\033[6~'; printf 'q\\r'");
   expect_restored(r);
   size_t narrow = 0, wide = 0;
   for (const std::string& line : drawn_lines(r.out)) {

@@ -131,11 +131,18 @@ TEST_F(TranslateErrors, ModelDirectoriesAreChecked) {
   broken("sed -i s:translate/2:translate/9: config.json", "got \"heed-translate/9\"");
   broken("sed -i '/\"format\"/s/: .*,/: 5,/' config.json", "got 5;");
   broken("sed -i /embedding/d config.json", "a setting is missing or of the wrong kind");
-  broken("sed -i '/\"about\"/,/}/s/\"seed\": 1/\"seed\": \"x\"/' config.json", "wrong kind");
+  broken("sed -i '/\"about\"/,/}/s/\"seed\": 1/\"seed\": \"x\"/' config.json",
+         "config.json: expected a whole number from 0 for seed, got \"x\"");
   for (const char* size : {"embedding", "encoder_hidden", "decoder_hidden", "readout"})
     broken("sed -i 's/\"" + std::string(size) + "\": [0-9]*/\"" + size +
                "\": 100000000000/' config.json",
            "larger network than the weights");
+  for (const char* number : {"1e308", "0.5", "-1e19", "18446744073709551615", "true", "\"8\""})
+    for (const char* key : {"embedding", "longest", "size"})
+      broken("sed -i 's/\"" + std::string(key) + "\": [0-9]*/\"" + key + "\": " + number +
+                 "/' config.json",
+             "config.json: expected a whole number for " + std::string(key) + ", got ");
+  broken("sed -i 's/\"seed\": [0-9]*/\"seed\": 0.5/' config.json", "for seed, got 0.5");
   broken("sed -i 's/\"embedding\": 8/\"embedding\": -8/' config.json", "sizes of 1 or more");
   broken("sed -i 's/\"embedding\": 8/\"embedding\": 4/' config.json", "weights.safetensors");
   broken("sed -i 's/additive/best/' config.json", "unknown score 'best'");
