@@ -172,10 +172,13 @@ int64_t whole_number(double value, std::string_view what, int64_t least, int64_t
 std::string harmless(std::string_view text) {
   std::string out(text);
   for (size_t i = 0; i < out.size(); ++i) {
-    const auto c = static_cast<unsigned char>(out[i]);
-    const bool second = c == 0xC2 && i + 1 < out.size();  // U+0080 to U+009F are controls too
-    if (c < 0x20 || c == 0x7F) out[i] = '?';
-    if (second && static_cast<unsigned char>(out[i + 1]) < 0xA0) out.replace(i, 2, "?");
+    const auto byte = [&](size_t k) { return k < out.size() ? static_cast<uint8_t>(out[k]) : 0; };
+    if (byte(i) < 0x20 || byte(i) == 0x7F) out[i] = '?';
+    // U+0080 to U+009F are controls too; U+202A to U+202E and U+2066 to U+2069 turn text around.
+    if (byte(i) == 0xC2 && byte(i + 1) >= 0x80 && byte(i + 1) < 0xA0) out.replace(i, 2, "?");
+    const bool turns = (byte(i + 1) == 0x80 && byte(i + 2) >= 0xAA && byte(i + 2) <= 0xAE) ||
+                       (byte(i + 1) == 0x81 && byte(i + 2) >= 0xA6 && byte(i + 2) <= 0xA9);
+    if (byte(i) == 0xE2 && turns) out.replace(i, 3, "?");
   }
   return out;
 }

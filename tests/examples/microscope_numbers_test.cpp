@@ -47,6 +47,9 @@ TEST(MicroscopeNumbers, WholeOnesAreTakenAndOthersAreNot) {
         << bad;
   EXPECT_TRUE(says(refusal([&] { (void)whole_number(Json(uint64_t{kMost} + 1), "n", 0, kMost); }),
                    "got 9223372036854775808"));
+  constexpr int64_t kLeast = std::numeric_limits<int64_t>::min();
+  EXPECT_NE(refusal([&] { (void)whole_number(Json(uint64_t{kMost} + 1), "n", kLeast, kMost); }),
+            "accepted");
   EXPECT_EQ(refusal([] { (void)whole_number(Json(10), "n", 0, 9); }),
             "n: expected a whole number from 0 to 9, got 10");
   EXPECT_EQ(refusal([] { (void)whole_number(Json(-1), "n", 0, 9); }),
@@ -159,6 +162,17 @@ TEST(MicroscopeNumbers, Cases) {
       EXPECT_NE(with(place, bad), "accepted") << place << " " << bad;
   for (const char* place : {"/params/heads", "/mask/1", "/target"})
     EXPECT_NE(with(place, -1), "accepted") << place;
+}
+
+// Finite numbers whose sum is not: their trace reads back.
+TEST(MicroscopeNumbers, AMeanThatIsBeyondAllNumbers) {
+  const Tensor x = leaf(Tensor::full({20}, 1e308, f64));
+  Tape tape;
+  Recording recording(tape);
+  Trace t = trace_of(recording.backward(sum(scale(x, 1e-308))));
+  t.meta = {{"tool", "test"}, {"version", "1"}, {"dtype", "f64"}};
+  EXPECT_EQ(stats_of(t.tensors[0].value)["mean"], "Infinity");
+  EXPECT_EQ(to_json(through_a_file(t)), to_json(t));
 }
 
 }  // namespace

@@ -44,8 +44,9 @@ TEST_F(MicroscopeSamples, ANumberCanBeChanged) {
     EXPECT_EQ(tensor("u.json", name)["grad"], tensor("v.json", name)["grad"]) << name;
   EXPECT_NE(tensor("u.json", "L")["value"], tensor("t.json", "L")["value"]);
   // What was changed stays so when more is.
-  r = sh(
-      "$M rerun u.json --set 'src[0]=a' -o w.json && $M rerun v.json --set 'src[0]=a' -o x.json");
+  r =
+      sh("$M rerun u.json --set 'src[0]=a' -o w.json && "
+         "$M rerun whole.json --set 'src[0]=a' --set 'attention.key.weight[3,5]=2' -o x.json");
   ASSERT_EQ(r.code, 0) << r.err;
   EXPECT_EQ(tensor("w.json", "L")["value"], tensor("x.json", "L")["value"]);
   EXPECT_NE(tensor("w.json", "L")["value"], tensor("u.json", "L")["value"]);

@@ -263,6 +263,8 @@ TEST(MicroscopeValidate, SentencesStayOnOneLine) {
   bad["tensors"][0]["name"] = "\x1b[31m\n";
   bad["tensors"][0]["grad"][0] = 0;
   expect_harmless(bad);
+  EXPECT_EQ(harmless("a\u202eb\u2066c\u2028\u0085\u4e2d"), "a?b?c\u2028?\u4e2d")
+      << "what turns text around";
 }
 
 TEST(MicroscopeValidate, AChangedValueIsFoundByRunningAgain) {

@@ -132,6 +132,14 @@ for (const options of [
 ])
   most = Math.max(most, agrees(traceOf(...options), options.join(' ')));
 
+// ---- what every lesson is about ----
+
+for (const {lesson} of JSON.parse(microscope('lesson', 'list', '--json')).lessons) {
+  microscope('lesson', 'run', lesson, '-o', 'lesson.json');
+  const T = page.openTrace(JSON.parse(fs.readFileSync(path.join(here, 'lesson.json'), 'utf8')));
+  most = Math.max(most, agrees(T, `lesson ${lesson}`));
+}
+
 // ---- what each target word's loss sends adds up to the gradient (C6) ----
 
 for (const options of [
