@@ -73,6 +73,15 @@ TEST(SimdGemm, AddsUpSeveralDepthsOfPanels) {
           expect_like_plain_loops({ta, tb, 13, 35, k, 1, 0.75f, beta}, rng);
 }
 
+// More rows than stay in the second cache are taken in parts.
+TEST(SimdGemm, TakesManyRowsInParts) {
+  Rng rng(4);
+  for (const bool ta : {false, true})
+    for (const bool tb : {false, true})
+      for (const int64_t m : {479, 480, 481, 973})
+        expect_like_plain_loops({ta, tb, m, 35, 19, 1, 1.0f, 1.0f}, rng);
+}
+
 // A sentence's numbers do not depend on who shares its batch.
 TEST(SimdGemm, ARowDoesNotDependOnTheRowsBesideIt) {
   Rng rng(3);

@@ -234,9 +234,10 @@ TEST(VectorMath, DoublePrecisionSigmoidIsFiniteAndExactAtTheEnds) {
 
 TEST(VectorMath, ManyBlocksOfPhiloxAreTheBlocksOneByOne) {
   constexpr uint64_t kKey = 0x299f31d0a4093822;
-  // Across the carry into the counter's upper half, and with every remainder of a vector.
+  // Across the carry into the counter's upper half, and with every remainder of the vectors
+  // that take turns.
   for (const uint64_t first : {uint64_t{0}, uint64_t{0xfffffffa}, UINT64_MAX - 3})
-    for (uint64_t count = 0; count <= 18; ++count) {
+    for (uint64_t count = 0; count <= 70; ++count) {
       std::vector<uint32_t> words(4 * count + 1, 77);
       vector_table().philox(kKey, first, static_cast<int64_t>(count), words.data());
       for (uint64_t block = 0; block < count; ++block) {

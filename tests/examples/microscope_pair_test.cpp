@@ -65,7 +65,7 @@ TEST(MicroscopePair, SaysWhichMatricesAreAttention) {
   for (size_t i = 0; i < 3; ++i) {
     EXPECT_EQ(all[i]["kind"], "cross");
     EXPECT_EQ(all[i]["t"], i);
-    EXPECT_EQ(all[i]["rows"], Json({t.run["tgt"][i]}));
+    EXPECT_EQ(all[i]["rows"], Json::array({t.run["tgt"][i]}));
     EXPECT_EQ(all[i]["cols"], Json({"the", "cat", "sat", "</s>"}));
     const TraceTensor& a = t.tensors.at(all[i]["tensor"].get<size_t>());
     const TraceTensor& e = t.tensors.at(all[i]["scores"].get<size_t>());

@@ -84,9 +84,15 @@ TEST_F(TranslateProgram, TheTableOfMechanismsGrowsRowByRow) {
   EXPECT_EQ(more.code, 0) << more.err;
   EXPECT_EQ(last_json(more.out)["results"].size(), 2u);
   EXPECT_EQ(sh("$T mechanisms --only nosuch -o t2").code, 2);
-  write("table/mechanisms.json", "{\"a\": 1}");
-  EXPECT_EQ(sh("$T mechanisms --only dot -o table").code, 3);
-  EXPECT_EQ(read_file(path("table/mechanisms.json")), "{\"a\": 1}");
+  auto odd = results;
+  odd[0]["parameters"] = 1e308;
+  for (const std::string& foreign : {std::string("{\"a\": 1}"), odd.dump()}) {
+    write("table/mechanisms.json", foreign);
+    const Ran refused = sh("$T mechanisms --only dot -o table");
+    EXPECT_EQ(refused.code, 3) << refused.out;
+    EXPECT_NE(refused.err.find("expected the results of translate mechanisms"), std::string::npos);
+    EXPECT_EQ(read_file(path("table/mechanisms.json")), foreign);
+  }
 }
 
 TEST(Mechanisms, TheTableMarksWhatMissesItsBar) {
