@@ -53,7 +53,7 @@ inline void philox_blocks(uint64_t key, uint64_t first, Words front[kGroups], Wo
   uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
   // The lower halves hold the words a, b, c, d; the upper ones are whatever was left there, which
   // the multiplications do not read.
-  Words a[kGroups], b[kGroups], c[kGroups] = {}, d[kGroups] = {};
+  Words a[kGroups] = {}, b[kGroups] = {}, c[kGroups] = {}, d[kGroups] = {};
   for (int g = 0; g < kGroups; ++g) {
     for (int l = 0; l < kBlocks; ++l) a[g][l] = first + static_cast<uint64_t>(g * kBlocks + l);
     b[g] = a[g] >> 32;
