@@ -45,6 +45,11 @@ constexpr int kGroups = 2;  // there are half as many registers
 #endif
 constexpr int kTogether = kGroups * kBlocks;
 
+template <size_t... I>
+Words count_up(uint64_t first, std::index_sequence<I...>) {
+  return Words{(first + I)...};
+}
+
 // Words 0 and 1 of a group's blocks are the halves of the lanes of `front`, words 2 and 3 of
 // `back`.
 inline void philox_blocks(uint64_t key, uint64_t first, Words front[kGroups], Words back[kGroups]) {
@@ -53,9 +58,10 @@ inline void philox_blocks(uint64_t key, uint64_t first, Words front[kGroups], Wo
   uint32_t k0 = static_cast<uint32_t>(key), k1 = static_cast<uint32_t>(key >> 32);
   // The lower halves hold the words a, b, c, d; the upper ones are whatever was left there, which
   // the multiplications do not read.
-  Words a[kGroups] = {}, b[kGroups] = {}, c[kGroups] = {}, d[kGroups] = {};
+  Words a[kGroups], b[kGroups], c[kGroups] = {}, d[kGroups] = {};
   for (int g = 0; g < kGroups; ++g) {
-    for (int l = 0; l < kBlocks; ++l) a[g][l] = first + static_cast<uint64_t>(g * kBlocks + l);
+    a[g] =
+        count_up(first + static_cast<uint64_t>(g * kBlocks), std::make_index_sequence<kBlocks>{});
     b[g] = a[g] >> 32;
   }
   for (int round = 0; round < 10; ++round) {
