@@ -105,7 +105,7 @@ int64_t epochs_of(const Mechanism& m, const std::string& task) {
       {{"dot", "micro-en-fr"}, 20},        {{"location", "micro-en-fr"}, 20},
       {{"general", "micro-en-fr"}, 16},    {{"scaled_dot", "micro-en-fr"}, 16},
       {{"gumbel", "reverse"}, 12},         {{"reinforce", "reverse"}, 12},
-      {{"location", "reverse"}, 3},        {{"scaled_dot", "copy"}, 24},
+      {{"location", "reverse"}, 8},        {{"scaled_dot", "copy"}, 24},
       {{"straight_through", "copy"}, 16},  {{"transformer", "reverse"}, 10},
       {{"transformer-pre", "reverse"}, 10}};
   if (const auto it = kTried.find({m.name, task}); it != kTried.end()) return it->second;
