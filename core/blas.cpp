@@ -78,9 +78,9 @@ bool in_place(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, co
   const int own = vector_table().lanes, other = blas_lanes();
   if (other == 0 || own < other || (tb && m < kLeast)) return false;
   const bool large_a = m * k > kFits, large_b = n * k > 2 * kFits;
-  const bool worth = own > other ? !large_a
-                     : ta        ? !large_a && !large_b
-                                 : !tb || !large_b || m <= kFew;
+  bool worth = !tb || !large_b || m <= kFew;
+  if (ta) worth = !large_a && !large_b;
+  if (own > other) worth = !large_a;
   if (worth) vector_table().gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
   return worth;
 }

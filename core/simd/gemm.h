@@ -11,6 +11,8 @@
 #include <immintrin.h>
 #endif
 
+#include "core/simd/riffle.h"
+
 namespace {
 
 // Lanes of a vector, and rows of a block: 2 * kRows accumulators, two vectors of b and one
@@ -111,20 +113,6 @@ template <int V, size_t... I>
 BlockOf block_of(int64_t rows, std::index_sequence<I...>) {
   static constexpr BlockOf all[] = {block<static_cast<int>(I) + 1, V>...};
   return all[rows - 1];
-}
-
-// low and high together: a[0], b[0], a[1], b[1], ... (clang and g++ spell it differently, and g++
-// 11 does not know clang's spelling.)
-template <size_t... I>
-void riffle(Vec a, Vec b, Vec& low, Vec& high, std::index_sequence<I...>) {
-#ifdef __clang__
-  low = __builtin_shufflevector(a, b, (I / 2 + (I % 2) * kLane)...);
-  high = __builtin_shufflevector(a, b, (I / 2 + kLane / 2 + (I % 2) * kLane)...);
-#else
-  typedef int Places __attribute__((vector_size(sizeof(Vec))));
-  low = __builtin_shuffle(a, b, Places{static_cast<int>(I / 2 + (I % 2) * kLane)...});
-  high = __builtin_shuffle(a, b, Places{static_cast<int>(I / 2 + kLane / 2 + (I % 2) * kLane)...});
-#endif
 }
 
 // Rows i and i + kLane / 2 are riffled into rows 2 i and 2 i + 1.

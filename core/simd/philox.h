@@ -10,6 +10,8 @@
 #include <immintrin.h>
 #endif
 
+#include "core/simd/riffle.h"
+
 namespace {
 
 #if defined(__AVX512F__)
@@ -84,30 +86,17 @@ inline void philox_blocks(uint64_t key, uint64_t first, Words front[kGroups], Wo
 
 static_assert(std::endian::native == std::endian::little, "word 0 is the lower half of a lane");
 
-// The blocks of a group one after the other: front[0], back[0], front[1], back[1], ...
-template <size_t... I>
-void store_blocks(Words front, Words back, uint32_t* words, std::index_sequence<I...>) {
-#ifdef __clang__
-  const Words low = __builtin_shufflevector(front, back, (I / 2 + I % 2 * kBlocks)...);
-  const Words high =
-      __builtin_shufflevector(front, back, (I / 2 + kBlocks / 2 + I % 2 * kBlocks)...);
-#else
-  const Words low = __builtin_shuffle(front, back, Words{(I / 2 + I % 2 * kBlocks)...});
-  const Words high =
-      __builtin_shuffle(front, back, Words{(I / 2 + kBlocks / 2 + I % 2 * kBlocks)...});
-#endif
-  std::memcpy(words, &low, sizeof low);
-  std::memcpy(words + 2 * kBlocks, &high, sizeof high);
-}
-
 void philox_all(uint64_t key, uint64_t first, int64_t count, uint32_t* words) {
   for (int64_t i = 0; i < count; i += kTogether) {
     Words front[kGroups], back[kGroups];
     philox_blocks(key, first + static_cast<uint64_t>(i), front, back);
     uint32_t rest[4 * kTogether];
     uint32_t* to = count - i < kTogether ? rest : words + 4 * i;
-    for (int g = 0; g < kGroups; ++g)
-      store_blocks(front[g], back[g], to + 4 * kBlocks * g, std::make_index_sequence<kBlocks>{});
+    for (int g = 0; g < kGroups; ++g) {  // a block's words are one of front and one of back
+      Words blocks[2];
+      riffle(front[g], back[g], blocks[0], blocks[1], std::make_index_sequence<kBlocks>{});
+      std::memcpy(to + 4 * kBlocks * g, blocks, sizeof blocks);
+    }
     if (to == rest)
       std::memcpy(words + 4 * i, rest, 4 * sizeof(uint32_t) * static_cast<size_t>(count - i));
   }

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 
 #include "core/error.h"
 #include "core/file_bytes.h"
+#include "examples/translate/settings.h"
 
 namespace heed::microscope {
 namespace {
@@ -151,13 +151,10 @@ struct Checker {
 
 int64_t whole_number(const Json& value, std::string_view what, int64_t least, int64_t most) {
   if (value.is_number_float()) return whole_number(value.get<double>(), what, least, most);
-  constexpr auto kLargest = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
-  const bool fits =
-      value.is_number_unsigned() ? value.get<uint64_t>() <= kLargest : value.is_number_integer();
-  const int64_t n = fits ? value.get<int64_t>() : 0;
-  require(fits && n >= least && n <= most, "{}: expected a whole number from {} to {}, got {}",
-          what, least, most, harmless(shown(value)));
-  return n;
+  const auto n = translate::whole_in(value);
+  require(n && *n >= least && *n <= most, "{}: expected a whole number from {} to {}, got {}", what,
+          least, most, harmless(shown(value)));
+  return *n;
 }
 
 int64_t whole_number(double value, std::string_view what, int64_t least, int64_t most) {
