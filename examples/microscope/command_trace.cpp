@@ -77,7 +77,8 @@ Trace of_pair(const TraceCommand& c) {
   o.src = words_of(c.src, "--src");
   o.tgt = words_of(c.tgt, "--tgt");
   try {
-    return record_pair(pair_from(to_json(o), "trace"));  // bounds are checked where files are
+    // Bounds are checked where those of files are.
+    return record_pair(pair_from(to_json(o), "trace", "options"));
   } catch (const FileError& e) {
     throw std::invalid_argument(e.what());
   }

@@ -30,8 +30,9 @@ struct PairOptions {
 
 Json to_json(const PairOptions& options);
 /// Throws FileError "path: run.pair.d: expected ..." for fields that are missing, of another kind
-/// or out of bounds.
-PairOptions pair_from(const Json& json, const std::string& path);
+/// or out of bounds; `where` is what stands in front of the field.
+PairOptions pair_from(const Json& json, const std::string& path,
+                      const std::string& where = "run.pair");
 
 /// Words at spaces and tabs. Throws std::invalid_argument where there are none, or too many.
 std::vector<std::string> words_of(const std::string& text, const char* side);

@@ -106,9 +106,9 @@ Json to_json(const PairOptions& o) {
           {"dtype", std::string(name_of(o.dtype))}};
 }
 
-PairOptions pair_from(const Json& j, const std::string& path) {
+PairOptions pair_from(const Json& j, const std::string& path, const std::string& where) {
   PairOptions o;
-  Reader r{j, path, "run.pair"};
+  Reader r{j, path, where};
   r.one_of("mech", o.mech,
            {"additive", "dot", "scaled_dot", "general", "concat", "cosine", "location", "local_m",
             "local_p", "none", "multi_head"});

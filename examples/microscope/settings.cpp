@@ -64,7 +64,8 @@ Setting setting_of(const Trace& trace, const std::string& text) {
   bool fits = place.size() + skipped == t.shape.size() || (place.empty() && t.value.size() == 1);
   for (size_t i = 0; fits && i < place.size(); ++i)
     fits = 0 <= place[i] && place[i] < t.shape[i + skipped];
-  require(fits, "{}: expected a place in {}, got '{}'", harmless(name), shape(), harmless(text));
+  require(fits, "{}: expected a place in {}, got '{}'", harmless(name), shape(),
+          harmless(text.substr(0, equals)));
   for (size_t i = 0; i < place.size(); ++i)
     s.index = s.index * static_cast<size_t>(t.shape[i + skipped]) + static_cast<size_t>(place[i]);
   return s;

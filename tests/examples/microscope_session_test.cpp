@@ -114,7 +114,7 @@ TEST(MicroscopeSession, PlacesAreReadAndRefusedInASentence) {
   EXPECT_EQ(setting_of(t, "L=4").index, 0u);
   EXPECT_EQ(text_of(t, setting_of(t, "H[2,0]=0.1")), "H[2,0]=0.1");
   for (const auto& [text, part] :
-       std::map<std::string, std::string>{{"e[3]=1", "expected a place in [1, 3]"},
+       std::map<std::string, std::string>{{"e[3]=1", "expected a place in [1, 3], got 'e[3]'"},
                                           {"e[-1]=1", "expected a place"},
                                           {"e[0]=x", "expected a number, got 'x'"},
                                           {"e=1", "expected a place"},
