@@ -16,7 +16,7 @@
 namespace heed {
 
 namespace detail {
-thread_local bool checking_numerics = false;
+constinit thread_local bool checking_numerics = false;
 
 namespace {
 
@@ -73,7 +73,7 @@ const Tensor& GradFlow::dy(int k) {
     else if (s.keep)
       t = sweep_->grad_of(slot);
     else  // nobody else asks for it again: handed over, which costs less than to share it
-      t = Tensor::wrap(std::exchange(s.grad, {}), s.shape, s.dtype);
+      std::construct_at(&t, std::exchange(s.grad, {}), s.shape, s.dtype);  // t holds nothing
   }
   return t;
 }
@@ -185,7 +185,7 @@ BackwardSweep::BackwardSweep(Tape& tape, const Tensor& y, const Tensor& cotangen
 
 Tensor BackwardSweep::grad_of(int32_t slot) const {
   const Slot& s = tape_.store_->slots[static_cast<size_t>(slot)];
-  return Tensor::wrap(s.grad, s.shape, s.dtype);
+  return {s.grad, s.shape, s.dtype};
 }
 
 Tensor BackwardSweep::writable_grad(int32_t slot) {
@@ -270,7 +270,7 @@ void BackwardSweep::run(const Node& node) {
 
 void BackwardSweep::finish(const Node& node) {
   // Let go of this node's handles before anybody asks whether a gradient's memory is shared.
-  const auto let_go = [](std::vector<Tensor>& held, int count) {
+  const auto let_go = [](Tensors& held, int count) {
     for (int i = 0; i < count; ++i)
       if (Tensor& t = held[static_cast<size_t>(i)]; t.defined()) t = {};
   };

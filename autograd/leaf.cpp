@@ -60,7 +60,7 @@ void Gradients::add(const Gradients& other, const ForEach& each) {
     size_t to, from;  // entries
     int64_t begin, end;
   };
-  std::vector<Piece> pieces;
+  List<Piece> pieces;
   for (size_t from = 0; from < other.entries_.size(); ++from) {
     const Entry& e = other.entries_[from];
     const int32_t at = index_.find(e.leaf);
@@ -75,11 +75,12 @@ void Gradients::add(const Gradients& other, const ForEach& each) {
       pieces.push_back({static_cast<size_t>(at), from, begin, end});
     });
   }
-  each(std::ssize(pieces), [&](int64_t i) {
+  const auto add_piece = [&](int64_t i) {
     const Piece& p = pieces[static_cast<size_t>(i)];
     Tensor to = piece_of(entries_[p.to].value, p.begin, p.end);
     add_into(to, piece_of(other.entries_[p.from].value, p.begin, p.end));
-  });
+  };
+  each(std::ssize(pieces), std::cref(add_piece));
 }
 
 }  // namespace heed

@@ -57,7 +57,7 @@ class LeafMap {
     for (const auto& [leaf, index] : old)
       if (leaf >= 0) put(leaf, index);
   }
-  std::vector<std::pair<int32_t, int32_t>> cells_;
+  List<std::pair<int32_t, int32_t>> cells_;
   size_t used_ = 0;
 };
 
@@ -80,11 +80,11 @@ class Gradients {
   void add(int32_t leaf, const Tensor& value, const Buffer& rows = {});
   /// Adds every gradient of `other`, in its order.
   void add(const Gradients& other, const ForEach& each = one_by_one);
-  std::vector<Entry>& entries() { return entries_; }
-  const std::vector<Entry>& entries() const { return entries_; }
+  List<Entry>& entries() { return entries_; }
+  const List<Entry>& entries() const { return entries_; }
 
  private:
-  std::vector<Entry> entries_;
+  List<Entry> entries_;
   LeafMap index_;
 };
 

@@ -104,15 +104,15 @@ inline Tensor concat(std::initializer_list<Tensor> parts, int axis) {
 /// Joins along a new axis; all shapes agree.
 Tensor stack(std::span<const Tensor> parts, int axis);
 /// Parts of equal size along an axis (slices, not copies).
-std::vector<Tensor> split(const Tensor& x, int axis, int64_t parts);
+Tensors split(const Tensor& x, int axis, int64_t parts);
 
 // ---- reductions; `axes` empty means all; a kept axis has size 1 ----
 
-Tensor sum(const Tensor& x, std::vector<int> axes = {}, bool keep = false);
+Tensor sum(const Tensor& x, List<int> axes = {}, bool keep = false);
 /// Throws when there is nothing to average.
-Tensor mean(const Tensor& x, std::vector<int> axes = {}, bool keep = false);
+Tensor mean(const Tensor& x, List<int> axes = {}, bool keep = false);
 /// The gradient goes to the first largest element. Throws on an axis of size 0.
-Tensor max(const Tensor& x, std::vector<int> axes = {}, bool keep = false);
+Tensor max(const Tensor& x, List<int> axes = {}, bool keep = false);
 /// log sum exp over the last axis, which disappears: [..., n] -> [...]. Finite for +-1e4.
 Tensor logsumexp(const Tensor& x);
 
@@ -160,8 +160,8 @@ struct Recurrence {
 };
 /// How a sequence is walked.
 struct SequenceOptions {
-  std::vector<int64_t> lengths;  // one per sentence; empty: all T
-  bool reverse = false;          // from each sentence's own end to its beginning
+  List<int64_t> lengths;  // one per sentence; empty: all T
+  bool reverse = false;   // from each sentence's own end to its beginning
 };
 /// `x` [B, T, n H] holds the input's share of the gates, W_ih x + b_ih, for all steps; n is 1,
 /// 3, 4. h0, c0 [B, H], w_hh [n H, H], b_hh [n H] (may be Tensor{}).

@@ -16,7 +16,8 @@ namespace {
 template <class F>
 Tensor array_map(std::string_view op, const Tensor& x, F f) {
   require_defined(op, "x", x);
-  const Tensor in = dense(x);
+  Tensor room;
+  const Tensor& in = dense(x, room);
   Tensor y = Tensor::empty(x.shape(), x.dtype());
   dispatch(x.dtype(), op, [&]<class T>() { f(x.numel(), in.data<T>(), y.mutable_data<T>()); });
   return y;
@@ -204,8 +205,8 @@ struct Tanh {
 };
 
 Tensor tanh(const Tensor& x) {
-  const Tensor y = array_map("tanh", x, [](auto n, auto* in, auto* out) { vtanh(n, in, out); });
-  return record(Tanh{y}, y, x);
+  Tensor y = array_map("tanh", x, [](auto n, auto* in, auto* out) { vtanh(n, in, out); });
+  return record(Tanh{y}, std::move(y), x);
 }
 
 struct Sigmoid {

@@ -13,28 +13,35 @@ namespace {
 // The matrices of a tensor [..., r, c]: how far apart they are, and their rows' step. A tensor
 // whose matrices have no leading dimension (a broadcast axis inside) is copied.
 struct Batch {
-  Tensor keep;
+  const Tensor* x;
   int64_t rows, cols, step;
   int64_t at = 0;  // elements from the first matrix to the one that it is the turn of
-  explicit Batch(const Tensor& x) : keep(x) {
-    const int r = x.rank() - 2;
-    if (x.shape()[r] > 1 && x.stride(r) < x.shape()[r + 1]) keep = dense(x);
-    rows = x.shape()[r];
-    cols = x.shape()[r + 1];
-    step = rows > 1 ? keep.stride(r) : cols;
+  explicit Batch(const Tensor& of) : x(&of) {
+    const int r = of.rank() - 2;
+    rows = of.shape()[r];
+    cols = of.shape()[r + 1];
+    if (rows > 1 && of.stride(r) < cols) x = &(copy = dense(of));
+    step = rows > 1 ? x->stride(r) : cols;
+  }
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+  template <class T>
+  const T* data() const {
+    return x->data<T>() + at;
   }
   // On to the next matrix; a plain matrix stands for all of them.
   void advance() {
-    for (int a = keep.rank() - 3; a >= 0; --a) {
-      at += keep.stride(a);
-      if (++index[static_cast<size_t>(a)] < keep.shape()[a]) return;
-      at -= keep.stride(a) * keep.shape()[a];
+    for (int a = x->rank() - 3; a >= 0; --a) {
+      at += x->stride(a);
+      if (++index[static_cast<size_t>(a)] < x->shape()[a]) return;
+      at -= x->stride(a) * x->shape()[a];
       index[static_cast<size_t>(a)] = 0;
     }
   }
 
  private:
   std::array<int64_t, kMaxRank> index{};
+  Tensor copy;  // what x is where it is not the tensor itself
 };
 
 Shape leading(const Shape& s) {
@@ -50,8 +57,8 @@ void product_into(Tensor& c, bool ta, const Tensor& a, bool tb, const Tensor& b,
       const Matrix ma = as_matrix(a);
       const Batch mb(b);
       const int64_t n = c.shape().back();
-      gemm<T>(false, tb, ma.rows, n, ma.cols, T(1), ma.data<T>(), ma.step, mb.keep.data<T>(),
-              mb.step, T(beta), out, n);
+      gemm<T>(false, tb, ma.rows, n, ma.cols, T(1), ma.data<T>(), ma.step, mb.data<T>(), mb.step,
+              T(beta), out, n);
       return;
     }
     if (ta && c.rank() == 2 && a.rank() == b.rank()) {  // sum over the batch is part of the product
@@ -65,9 +72,8 @@ void product_into(Tensor& c, bool ta, const Tensor& a, bool tb, const Tensor& b,
     const int64_t k = ta ? ma.rows : ma.cols;
     const int64_t count = leading((a.rank() < b.rank() ? b : a).shape()).numel();
     for (int64_t i = 0; i < count; ++i, ma.advance(), mb.advance(), mc.advance())
-      gemm<T>(ta, tb, mc.rows, mc.cols, k, T(1), ma.keep.data<T>() + ma.at, ma.step,
-              mb.keep.data<T>() + mb.at, mb.step, T(c.rank() == 2 && i > 0 ? 1 : beta), out + mc.at,
-              mc.step);
+      gemm<T>(ta, tb, mc.rows, mc.cols, k, T(1), ma.data<T>(), ma.step, mb.data<T>(), mb.step,
+              T(c.rank() == 2 && i > 0 ? 1 : beta), out + mc.at, mc.step);
   });
 }
 

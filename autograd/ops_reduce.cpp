@@ -25,10 +25,10 @@ struct Axes {
 
 // The reduced axes, checked; and x's shape with 1 in their place.
 struct Reduced {
-  std::vector<int> axes;  // ascending
-  Shape kept;             // size 1 where reduced
-  int64_t count = 1;      // elements that go into one
-  Reduced(std::string_view op, const Tensor& x, std::vector<int> wanted) : axes(std::move(wanted)) {
+  List<int> axes;     // ascending
+  Shape kept;         // size 1 where reduced
+  int64_t count = 1;  // elements that go into one
+  Reduced(std::string_view op, const Tensor& x, List<int> wanted) : axes(std::move(wanted)) {
     require_defined(op, "x", x);
     if (axes.empty())
       for (int a = 0; a < x.rank(); ++a) axes.push_back(a);
@@ -72,7 +72,7 @@ struct Sum {
   void backward(GradFlow& flow) const { add_into(flow.dx(0), as_shape(flow.dy(), kept)); }
 };
 
-Tensor sum(const Tensor& x, std::vector<int> axes, bool keep) {
+Tensor sum(const Tensor& x, List<int> axes, bool keep) {
   const Reduced r("sum", x, std::move(axes));
   Tensor y = Tensor::zeros(r.kept, x.dtype());
   add_into(y, x);
@@ -96,7 +96,7 @@ struct Mean {
   }
 };
 
-Tensor mean(const Tensor& x, std::vector<int> axes, bool keep) {
+Tensor mean(const Tensor& x, List<int> axes, bool keep) {
   const Reduced r("mean", x, std::move(axes));
   require(r.count > 0, "mean: expected something to average, got {}", x.shape());
   Tensor y = Tensor::zeros(r.kept, x.dtype());
@@ -124,7 +124,7 @@ struct Max {
   }
 };
 
-Tensor max(const Tensor& x, std::vector<int> axes, bool keep) {
+Tensor max(const Tensor& x, List<int> axes, bool keep) {
   const Reduced r("max", x, std::move(axes));
   require(r.count > 0, "max: expected at least one element to choose from, got {}", x.shape());
   Tensor y = Tensor::full(r.kept, -std::numeric_limits<double>::infinity(), x.dtype());
@@ -180,7 +180,7 @@ Tensor logsumexp(const Tensor& x) {
   Tensor y = Tensor::empty(x.shape().without(x.rank() - 1), x.dtype());
   dispatch(x.dtype(), "logsumexp", [&]<class T>() {
     T* out = y.mutable_data<T>();
-    std::vector<T> scratch(static_cast<size_t>(n));
+    List<T> scratch(static_cast<size_t>(n));
     for (int64_t r = 0; r < y.numel(); ++r) {
       T top;
       const T total = vexp_sum(n, in.data<T>() + r * n, scratch.data(), &top);

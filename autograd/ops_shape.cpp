@@ -192,14 +192,14 @@ struct Split {
   }
 };
 
-std::vector<Tensor> split(const Tensor& x, int axis, int64_t parts) {
+Tensors split(const Tensor& x, int axis, int64_t parts) {
   require_defined("split", "x", x);
   axis = wrap_axis("split", axis, x.rank());
   const int64_t size = x.shape()[axis];
   require(parts >= 1 && size % parts == 0,
           "split: expected a number of parts that divides {}, axis {} of {}, got {}", size, axis,
           x.shape(), parts);
-  std::vector<Tensor> all;
+  Tensors all;
   all.reserve(static_cast<size_t>(parts));
   for (int64_t p = 0; p < parts; ++p)
     all.push_back(part_of(x, axis, p * size / parts, (p + 1) * size / parts));
@@ -289,7 +289,7 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
 
 Tensor stack(std::span<const Tensor> parts, int axis) {
   require(!parts.empty(), "stack: expected at least one tensor");
-  std::vector<Tensor> with_axis;
+  Tensors with_axis;
   for (const Tensor& p : parts) {
     require_defined("stack", "a part", p);
     require(p.shape() == parts[0].shape(), "stack: expected equal shapes, got {} and {}",

@@ -61,7 +61,7 @@ Tensor softmax(const Tensor& x, const Mask& mask) {
   Tensor y = Tensor::empty(x.shape(), x.dtype());
   dispatch(x.dtype(), "softmax", [&]<class T>() {
     T* out = y.mutable_data<T>();
-    std::vector<T> packed;
+    List<T> packed;
     for (int64_t r = 0; r < in.count; ++r) {
       const T* from = in.x.data<T>() + r * in.n;
       T* to = out + r * in.n;
@@ -115,7 +115,7 @@ Tensor log_softmax(const Tensor& x, const Mask& mask) {
   Tensor y = Tensor::empty(x.shape(), x.dtype());
   dispatch(x.dtype(), "log_softmax", [&]<class T>() {
     T* out = y.mutable_data<T>();
-    std::vector<T> packed(static_cast<size_t>(in.n));
+    List<T> packed(static_cast<size_t>(in.n));
     for (int64_t r = 0; r < in.count; ++r) {
       const T* from = in.x.data<T>() + r * in.n;
       const Mask::Row row = mask.row(x.shape(), r);

@@ -215,7 +215,7 @@ void Recording::finish(const Tensor& y, const Tensor& cotangent) {
     t.name = tape_.name_of(slot);
     const Slot& s = tape_.slots()[static_cast<size_t>(slot)];
     t.state = s.grad ? GradState::done : GradState::not_reached;
-    if (s.grad) t.grad = clone(Tensor::wrap(s.grad, s.shape, s.dtype));
+    if (s.grad) t.grad = clone(Tensor(s.grad, s.shape, s.dtype));
   }
   explain_missing();
 }

@@ -128,23 +128,26 @@ int32_t Tape::slot_of(const Tensor& x) const {
 void Tape::append(const OpTable& table, void* op, std::span<const Tensor* const> in,
                   std::span<Tensor> out) {
   TapeStorage& s = *store_;
-  Node node{.table = &table,
-            .op = op,
-            .first_edge = static_cast<uint32_t>(s.edges.size()),
-            .first_slot = 0,
-            .scope = pin_scope(),
-            .inputs = static_cast<uint16_t>(in.size()),
-            .outputs = static_cast<uint16_t>(out.size())};
+  const size_t first_edge = s.edges.size();
   for (const Tensor* x : in) s.edges.push_back(slot_for_input(*x));
+  // Node and slots are written in their places: copying what was just written costs more.
+  Node& node = s.nodes.emplace_back();
+  node.table = &table;
+  node.op = op;
+  node.first_edge = static_cast<uint32_t>(first_edge);
   node.first_slot = static_cast<int32_t>(s.slots.size());
+  node.scope = pin_scope();
+  node.inputs = static_cast<uint16_t>(in.size());
+  node.outputs = static_cast<uint16_t>(out.size());
   for (Tensor& y : out) {
     y.set_ref({serial_, static_cast<int32_t>(s.slots.size())});
-    s.slots.push_back({.shape = y.shape(), .grad = {}, .leaf = -1, .dtype = y.dtype()});
+    Slot& slot = s.slots.emplace_back();
+    slot.shape = y.shape();
+    slot.dtype = y.dtype();
   }
-  s.nodes.push_back(node);
   ++nodes_recorded;
   if (watcher_) [[unlikely]]
-    watcher_->recorded(*this, node, in, out);
+    watcher_->recorded(*this, Node(node), in, out);  // a copy: it may record
 }
 
 std::span<const Node> Tape::nodes() const {
@@ -191,14 +194,14 @@ Tensor Tape::grad(const Tensor& x) const {
               "grad: no gradient reached this tensor {}: the loss does not depend on it (this is "
               "not the same as a gradient of zero)",
               x.shape());
-  return Tensor::wrap(s.grad, s.shape, s.dtype);
+  return {s.grad, s.shape, s.dtype};
 }
 
 Gradients Tape::gradients() const {
   require_use(walked_, "gradients: call backward(loss) first");
   Gradients all;
   for (const Slot& s : store_->slots)
-    if (s.leaf >= 0 && s.grad) all.add(s.leaf, Tensor::wrap(s.grad, s.shape, s.dtype), s.rows);
+    if (s.leaf >= 0 && s.grad) all.add(s.leaf, Tensor(s.grad, s.shape, s.dtype), s.rows);
   return all;
 }
 

@@ -186,7 +186,7 @@ inline constexpr OpTable kOpTable{
           if constexpr (HasAttributes<T>) static_cast<const T*>(op)->attributes(see);
         },
     .destroy = [](void* op) { static_cast<T*>(op)->~T(); }};
-extern thread_local bool checking_numerics;
+extern constinit thread_local bool checking_numerics;
 void check_forward(const OpInfo& info, std::span<const Tensor> out);
 }  // namespace detail
 
@@ -205,12 +205,18 @@ void record_all(T op, std::span<Tensor> out, std::span<const Tensor* const> in) 
   tape->append(detail::kOpTable<T>, new (place) T(std::move(op)), in, out);
 }
 
-/// The common case of one output: `return record(Softmax{y}, y, x);`
+/// The common case of one output: `return record(Softmax{y}, y, x);` An output that is handed over,
+/// std::move(y), is still whole when the op before it is made.
 template <Op T, class... In>
-Tensor record(T op, Tensor y, const In&... in) {
+Tensor record(T op, Tensor&& y, const In&... in) {
   const Tensor* const inputs[] = {&in...};
-  record_all(std::move(op), std::span(&y, 1), inputs);
-  return y;
+  Tensor out(std::move(y));
+  record_all(std::move(op), std::span(&out, 1), inputs);
+  return out;
+}
+template <Op T, class... In>
+Tensor record(T op, const Tensor& y, const In&... in) {
+  return record(std::move(op), Tensor(y), in...);
 }
 
 // ---- walking back ----
@@ -294,9 +300,9 @@ class BackwardSweep {
   const Node* node_ = nullptr;
   std::span<const int32_t> in_;
   GradFlow flow_;
-  std::vector<Tensor> dx_, dy_;
-  std::vector<Contribution> contributions_;
-  std::vector<Product> products_;
+  Tensors dx_, dy_;
+  List<Contribution> contributions_;
+  List<Product> products_;
 };
 
 // ---- numbers that are not numbers ----

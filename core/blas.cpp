@@ -41,7 +41,18 @@ template <class T>
 bool thin(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
           const T* b, int64_t ldb, T beta, T* c, int64_t ldc) {
   constexpr int64_t kMost = 1 << 14;  // larger ones are worth BLAS's preparations
+  constexpr int64_t kTiny = 128;      // smaller ones are done before a factor is turned
   if (m * n * k > kMost) return false;
+  if (tb && !ta && m * n * k <= kTiny) {
+    for (int64_t i = 0; i < m; ++i)
+      for (int64_t j = 0; j < n; ++j) {
+        const T *x = a + i * lda, *y = b + j * ldb;
+        T sum = x[0] * y[0];
+        for (int64_t l = 1; l < k; ++l) sum += x[l] * y[l];
+        c[i * ldc + j] = alpha * sum + (beta == T(0) ? T(0) : beta * c[i * ldc + j]);
+      }
+    return true;
+  }
   if (!tb && (m == 1 || k == 1)) {  // every row of c is a sum of few rows of b
     rescale(m, n, beta, c, ldc);
     for (int64_t i = 0; i < m; ++i)
@@ -116,7 +127,7 @@ template void gemm<double>(bool, bool, int64_t, int64_t, int64_t, double, const 
                            const double*, int64_t, double, double*, int64_t);
 
 Matrix as_matrix(const Tensor& x) {
-  if (x.rank() == 0) return {x, 1, 1, 1};
+  if (x.rank() == 0) return {&x, 1, 1, 1};
   const int64_t cols = x.shape().back();
   const int64_t rows = cols == 0 ? 0 : x.numel() / cols;
   // One step fits when every outer axis continues the one inside it.
@@ -126,13 +137,13 @@ Matrix as_matrix(const Tensor& x) {
     if (step < 0) {
       step = x.stride(a);
     } else if (x.stride(a) != next) {
-      return {dense(x), rows, cols, cols};
+      return {&x, rows, cols, cols, dense(x)};
     }
     next = x.stride(a) * x.shape()[a];
   }
-  if (step < 0) step = cols;                             // a single row
-  if (step < cols) return {dense(x), rows, cols, cols};  // a broadcast axis: BLAS needs real rows
-  return {x, rows, cols, step};
+  if (step < 0) step = cols;                                 // a single row
+  if (step < cols) return {&x, rows, cols, cols, dense(x)};  // a broadcast axis: BLAS needs rows
+  return {&x, rows, cols, step};
 }
 
 void add_product_into(Tensor& c, const Tensor& a, const Tensor& b) {

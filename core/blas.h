@@ -15,17 +15,18 @@ void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, T
           int64_t lda, const T* b, int64_t ldb, T beta, T* c, int64_t ldc);
 
 /// A tensor [..., n] seen as rows of n with one step between rows (what BLAS calls the leading
-/// dimension). `keep` owns the memory: the tensor itself, or a dense copy where no single step
-/// exists.
+/// dimension), while that tensor lives.
 struct Matrix {
-  Tensor keep;
+  const Tensor* of;
   int64_t rows = 0, cols = 0, step = 0;
+  Tensor copy{};  // dense, where no single step exists; it is then read in place of `of`
   template <class T>
   const T* data() const {
-    return keep.data<T>();
+    return (copy.defined() ? copy : *of).data<T>();
   }
 };
 Matrix as_matrix(const Tensor& x);
+Matrix as_matrix(Tensor&& x) = delete;
 
 /// c [m, n] += a^T b over all rows of a [..., m] and b [..., n]; c is dense.
 void add_product_into(Tensor& c, const Tensor& a, const Tensor& b);

@@ -3,7 +3,7 @@
 #include <array>
 #include <bit>
 #include <new>
-#include <vector>
+#include <utility>
 
 namespace heed {
 namespace {
@@ -37,65 +37,68 @@ size_t bytes_of(uint32_t size_class) {
   return power + power / 8 * (size_class % 8);
 }
 
+// Plain data that needs no construction, so that using it costs no more than a static's address.
 struct Pool {
-  std::array<std::vector<BufferHeader*>, kClasses> free;
+  std::array<BufferHeader*, kClasses> free{};
   PoolStats stats;
-  ~Pool();
-  void trim() {
-    for (auto& list : free) {
-      for (BufferHeader* head : list) ::operator delete (head, std::align_val_t{64});
-      list.clear();
+  bool guarded = false;  // this thread's end will trim it
+  bool gone = false;     // buffers may outlive it (statics); they then go straight to the system
+};
+constinit thread_local Pool pool;
+
+void trim() {
+  for (BufferHeader*& list : pool.free)
+    while (list) {
+      BufferHeader* head = std::exchange(list, list->next);
+      ::operator delete (head, std::align_val_t{64});
     }
-    stats.bytes_held = 0;
+  pool.stats.bytes_held = 0;
+}
+
+struct Guard {
+  void wake() { pool.guarded = true; }
+  ~Guard() {
+    trim();
+    pool.gone = true;
   }
 };
+thread_local Guard guard;
 
-// Buffers may outlive their thread's pool (statics); they then go straight to the system.
-thread_local bool pool_gone = false;
-Pool::~Pool() {
-  trim();
-  pool_gone = true;
+BufferHeader* from_system(size_t bytes, uint32_t size_class) {
+  if (bytes > (size_t{1} << 38)) throw std::bad_alloc();
+  // Under the sanitizer the block ends where the caller's request ends.
+  const size_t payload = kReuse ? bytes_of(size_class) : bytes;
+  return new (::operator new (sizeof(BufferHeader) + payload, std::align_val_t{64}))
+      BufferHeader{.size_class = size_class};
 }
-thread_local Pool pool;
 
 }  // namespace
 
-Buffer::Buffer(size_t bytes) {
-  if (bytes > (size_t{1} << 38)) throw std::bad_alloc();
+BufferHeader* take_block(size_t bytes) {
   const uint32_t c = class_of(bytes);
-  if (!pool_gone) {
-    ++pool.stats.requests;
-    if (auto& list = pool.free[c]; !list.empty()) {
-      head_ = new (list.back()) BufferHeader;
-      list.pop_back();
-      pool.stats.bytes_held -= bytes_of(c);
-      head_->size_class = c;
-      return;
-    }
-    ++pool.stats.allocations;
+  ++pool.stats.requests;
+  if (c < kClasses && pool.free[c]) {
+    BufferHeader* head = std::exchange(pool.free[c], pool.free[c]->next);
+    pool.stats.bytes_held -= bytes_of(c);
+    return new (head) BufferHeader{.size_class = c};
   }
-  // Under the sanitizer the block ends where the caller's request ends.
-  const size_t payload = kReuse ? bytes_of(c) : bytes;
-  void* memory = ::operator new (sizeof(BufferHeader) + payload, std::align_val_t{64});
-  head_ = new (memory) BufferHeader;
-  head_->size_class = c;
+  ++pool.stats.allocations;
+  return from_system(bytes, c);
 }
 
-void Buffer::release(BufferHeader* head) {
-  if (kReuse && !pool_gone) {
-    pool.free[head->size_class].push_back(head);
-    pool.stats.bytes_held += bytes_of(head->size_class);
-  } else {
-    ::operator delete (head, std::align_val_t{64});
-  }
+void give_block(BufferHeader* head) {
+  if (!kReuse || pool.gone) return ::operator delete (head, std::align_val_t{64});
+  if (!pool.guarded) guard.wake();
+  head->next = std::exchange(pool.free[head->size_class], head);
+  pool.stats.bytes_held += bytes_of(head->size_class);
 }
 
 PoolStats pool_stats() {
-  return pool_gone ? PoolStats{} : pool.stats;
+  return pool.stats;
 }
 
 void trim_pool() {
-  if (!pool_gone) pool.trim();
+  trim();
 }
 
 }  // namespace heed

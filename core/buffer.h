@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <utility>
+#include <vector>
 
 namespace heed {
 
@@ -13,15 +14,22 @@ struct alignas(64) BufferHeader {
   std::atomic<uint32_t> refs{1};
   std::atomic<uint32_t> version{0};  // counts in-place changes; see Saved in autograd/op.h
   uint32_t size_class = 0;
+  BufferHeader* next = nullptr;  // in a free list
   std::byte* data() { return reinterpret_cast<std::byte*>(this) + sizeof(BufferHeader); }
 };
+
+/// A block of at least `bytes` bytes, uninitialised, from this thread's pool. Throws
+/// std::bad_alloc.
+BufferHeader* take_block(size_t bytes);
+/// Gives a block that nobody uses any more to this thread's pool.
+void give_block(BufferHeader* head);
 
 /// Shared ownership of one block.
 class Buffer {
  public:
   Buffer() = default;
   /// Uninitialised memory of at least `bytes`. Throws std::bad_alloc.
-  explicit Buffer(size_t bytes);
+  explicit Buffer(size_t bytes) : head_(take_block(bytes)) {}
   Buffer(const Buffer& o) : head_(o.head_) {
     if (head_) head_->refs.fetch_add(1, std::memory_order_relaxed);
   }
@@ -33,7 +41,7 @@ class Buffer {
   ~Buffer() {
     if (!head_) return;
     // The only owner needs no atomic subtraction: nobody is left who could copy this meanwhile.
-    if (unique() || head_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) release(head_);
+    if (unique() || head_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) give_block(head_);
   }
 
   explicit operator bool() const { return head_ != nullptr; }
@@ -45,9 +53,23 @@ class Buffer {
   bool same_as(const Buffer& o) const { return head_ == o.head_; }
 
  private:
-  static void release(BufferHeader* head);
   BufferHeader* head_ = nullptr;
 };
+
+/// Lets containers take their memory from the pool.
+template <class T>
+struct PoolAllocator {
+  using value_type = T;
+  PoolAllocator() = default;
+  template <class U>
+  PoolAllocator(const PoolAllocator<U>&) {}  // NOLINT(google-explicit-constructor): containers do
+  T* allocate(size_t count) { return reinterpret_cast<T*>(take_block(count * sizeof(T))->data()); }
+  void deallocate(T* memory, size_t) { give_block(reinterpret_cast<BufferHeader*>(memory) - 1); }
+  bool operator==(const PoolAllocator&) const { return true; }
+};
+/// A vector for the lists that every training step makes anew.
+template <class T>
+using List = std::vector<T, PoolAllocator<T>>;
 
 /// What this thread's pool has done so far.
 struct PoolStats {

@@ -147,7 +147,7 @@ Shape shape_in_file(const std::string& path, const std::string& place,
 Tensor tensor_of_bytes(std::string_view bytes, const Shape& shape, DType dtype) {
   const Buffer buffer(bytes.size());
   if (!bytes.empty()) std::memcpy(buffer.data(), bytes.data(), bytes.size());
-  return Tensor::wrap(buffer, shape, dtype);
+  return {buffer, shape, dtype};
 }
 
 void append_bytes(std::string& out, const Tensor& x) {

@@ -6,11 +6,17 @@
 
 namespace heed {
 
-Mask Mask::lengths(std::vector<int64_t> lengths) {
+namespace {
+auto shared(List<int64_t> lengths) {
+  return std::allocate_shared<const List<int64_t>>(PoolAllocator<std::byte>(), std::move(lengths));
+}
+}  // namespace
+
+Mask Mask::lengths(std::span<const int64_t> lengths) {
   for (size_t b = 0; b < lengths.size(); ++b)
     require(lengths[b] >= 0, "Mask::lengths: expected lengths >= 0, got {} at {}", lengths[b], b);
   Mask m;
-  m.lengths_ = std::make_shared<const std::vector<int64_t>>(std::move(lengths));
+  m.lengths_ = shared({lengths.begin(), lengths.end()});
   return m;
 }
 
@@ -44,7 +50,7 @@ Mask Mask::operator&(const Mask& o) const {
               o.lengths_->size());
       auto least = *m.lengths_;
       for (size_t b = 0; b < least.size(); ++b) least[b] = std::min(least[b], (*o.lengths_)[b]);
-      m.lengths_ = std::make_shared<const std::vector<int64_t>>(std::move(least));
+      m.lengths_ = shared(std::move(least));
     } else {
       m.lengths_ = o.lengths_;
     }
@@ -68,10 +74,10 @@ Mask Mask::operator&(const Mask& o) const {
   return m;
 }
 
-std::vector<int64_t> Mask::lengths_of(std::string_view op, int64_t batch, int64_t n) const {
+List<int64_t> Mask::lengths_of(std::string_view op, int64_t batch, int64_t n) const {
   require(!keep_ && !causal_,
           "{}: expected a mask made by Mask::lengths (only whole prefixes have a length)", op);
-  if (!lengths_) return std::vector<int64_t>(static_cast<size_t>(batch), n);
+  if (!lengths_) return List<int64_t>(static_cast<size_t>(batch), n);
   check_lengths(op, batch, n);
   return *lengths_;
 }

@@ -2,12 +2,14 @@
 // that "true means masked" and "true means keep" cannot be confused.
 #pragma once
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/buffer.h"
 #include "core/shape.h"
 
 namespace heed {
@@ -25,7 +27,10 @@ class Mask {
 
   /// Sentence b keeps positions [0, lengths[b]); 0 keeps none. Negative lengths throw
   /// std::invalid_argument.
-  [[nodiscard]] static Mask lengths(std::vector<int64_t> lengths);
+  [[nodiscard]] static Mask lengths(std::span<const int64_t> lengths);
+  [[nodiscard]] static Mask lengths(std::initializer_list<int64_t> lengths) {
+    return Mask::lengths(std::span(lengths.begin(), lengths.size()));
+  }
   /// Position j is kept when keep[j] is not 0. `shape` is [n], [B, n], or the full shape of the
   /// tensor; the one-argument form means [n].
   [[nodiscard]] static Mask keep(std::vector<uint8_t> keep);
@@ -40,7 +45,7 @@ class Mask {
   /// The lengths, one per batch row. Throws std::invalid_argument naming `op` when the mask says
   /// anything else, or says it for another batch or a shorter axis than its longest sentence. A
   /// mask that keeps everything gives n for every row.
-  std::vector<int64_t> lengths_of(std::string_view op, int64_t batch, int64_t n) const;
+  List<int64_t> lengths_of(std::string_view op, int64_t batch, int64_t n) const;
 
   /// Throws std::invalid_argument naming `op` and both shapes unless the mask fits this tensor.
   void check(std::string_view op, const Shape& shape) const;
@@ -57,7 +62,7 @@ class Mask {
  private:
   void check_lengths(std::string_view op, int64_t batch, int64_t n) const;
 
-  std::shared_ptr<const std::vector<int64_t>> lengths_;
+  std::shared_ptr<const List<int64_t>> lengths_;
   std::shared_ptr<const std::vector<uint8_t>> keep_;
   Shape keep_shape_;
   bool causal_ = false;

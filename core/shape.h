@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <bit>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -44,29 +45,39 @@ class Shape {
   std::span<const int32_t> sizes() const { return {sizes_.data(), static_cast<size_t>(rank_)}; }
 
   bool operator==(const Shape& o) const {  // three words at once: compilers make others a memcmp
-    using Words = std::array<uint64_t, 3>;
-    const auto a = std::bit_cast<Words>(*this), b = std::bit_cast<Words>(o);
-    return ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2])) == 0;
+    return ((word(0) ^ o.word(0)) | (word(1) ^ o.word(1)) | (word(2) ^ o.word(2))) == 0;
   }
 
  private:
   void check() const;
+  uint64_t word(size_t k) const {
+    uint64_t w;
+    std::memcpy(&w, reinterpret_cast<const std::byte*>(this) + k * sizeof w, sizeof w);
+    return w;
+  }
 
   std::array<int32_t, kMaxRank> sizes_{};
   int32_t rank_ = 0;
 };
 
+static_assert(sizeof(Shape) == 24);  // all of which operator== sees
+
 /// "[2, 3]"; "[]" for a scalar.
 std::string to_text(const Shape& s);
 
-/// Strides of a dense row-major tensor.
-inline Strides dense_strides(const Shape& s) {
-  Strides strides{};
+/// Strides of a dense row-major tensor. (`set_`: into their place, for a copy of what was just
+/// written in small pieces has to wait for these.)
+inline void set_dense_strides(const Shape& s, Strides& strides) {
+  strides = {};
   int32_t step = 1;
   for (int a = s.rank() - 1; a >= 0; --a) {
     strides[static_cast<size_t>(a)] = step;
     step *= static_cast<int32_t>(s[a]);
   }
+}
+inline Strides dense_strides(const Shape& s) {
+  Strides strides;
+  set_dense_strides(s, strides);
   return strides;
 }
 

@@ -39,7 +39,7 @@ Tensor cast_any(const Tensor& x) {
 }  // namespace
 
 Tensor Tensor::empty(const Shape& shape, DType dtype) {
-  return wrap(Buffer(static_cast<size_t>(shape.numel()) * size_of(dtype)), shape, dtype);
+  return {Buffer(static_cast<size_t>(shape.numel()) * size_of(dtype)), shape, dtype};
 }
 
 Tensor Tensor::zeros(const Shape& shape, DType dtype) {
@@ -134,7 +134,7 @@ void Tensor::wrong_type(DType wanted) const {
 double Tensor::item() const {
   require_defined("item", "the tensor", *this);
   require(numel() == 1, "item: expected one element, got shape {}", shape_);
-  return to_vector()[0];
+  return element(0);
 }
 
 double Tensor::at(std::initializer_list<int64_t> index) const {
@@ -148,6 +148,10 @@ double Tensor::at(std::initializer_list<int64_t> index) const {
             shape_, shape_[a], i);
     offset += i * stride(a++);
   }
+  return element(offset);
+}
+
+double Tensor::element(int64_t offset) const {
   if (dtype_ == f32) return static_cast<double>(data<float>()[offset]);
   if (dtype_ == f64) return data<double>()[offset];
   return static_cast<double>(data<int64_t>()[offset]);
@@ -185,6 +189,10 @@ Tensor Tensor::with_ref(TapeRef ref) && {
 
 Tensor dense(const Tensor& x) {
   return x.dense() ? x : clone(x);
+}
+
+const Tensor& dense(const Tensor& x, Tensor& room) {
+  return x.dense() ? x : room = clone(x);
 }
 
 Tensor clone(const Tensor& x) {

@@ -30,6 +30,8 @@ class Tensor {
  public:
   /// Holds nothing: `defined()` is false. Use `Tensor::of`, `zeros`, ... to make one.
   Tensor() = default;
+  /// The memory that `buffer` begins with, dense.
+  Tensor(Buffer buffer, const Shape& shape, DType dtype);
 
   /// Uninitialised memory of this shape.
   static Tensor empty(const Shape& shape, DType dtype = f32);
@@ -89,8 +91,6 @@ class Tensor {
   /// This memory with other sizes and steps, unchecked: for ops that make views. An op whose result
   /// has an innermost axis that is not contiguous returns a copy of it instead.
   Tensor view(const Shape& shape, const Strides& strides, int64_t offset = 0) const;
-  /// The memory that `buffer` begins with, dense.
-  static Tensor wrap(Buffer buffer, const Shape& shape, DType dtype);
 
   const TapeRef& ref() const { return ref_; }
   Tensor with_ref(TapeRef ref) const&;
@@ -103,6 +103,7 @@ class Tensor {
       wrong_type(wanted);
   }
   [[noreturn]] void wrong_type(DType wanted) const;
+  double element(int64_t offset) const;
 
   Buffer buffer_;
   std::byte* data_ = nullptr;
@@ -112,18 +113,18 @@ class Tensor {
   DType dtype_ = f32;
 };
 
-inline Tensor Tensor::wrap(Buffer buffer, const Shape& shape, DType dtype) {
-  Tensor t;
-  t.data_ = buffer.data();
-  t.buffer_ = std::move(buffer);
-  t.shape_ = shape;
-  t.strides_ = dense_strides(shape);
-  t.dtype_ = dtype;
-  return t;
+/// Several tensors: states, parts, weights of each layer.
+using Tensors = List<Tensor>;
+
+inline Tensor::Tensor(Buffer buffer, const Shape& shape, DType dtype)
+    : buffer_(std::move(buffer)), data_(buffer_.data()), shape_(shape), dtype_(dtype) {
+  set_dense_strides(shape, strides_);
 }
 
 /// The same numbers, dense: `x` itself when it already is.
 Tensor dense(const Tensor& x);
+/// The same without a new handle where `x` is dense; else the copy is put into `room`.
+const Tensor& dense(const Tensor& x, Tensor& room);
 /// A copy in memory of its own.
 Tensor clone(const Tensor& x);
 /// The same numbers in another dtype (a copy; `x` itself when it has that dtype).

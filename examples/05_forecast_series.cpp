@@ -63,7 +63,7 @@ struct With {
         attention({.score = Score::cosine, .query = 16, .key = 16}, rng) {}
 
   Attended attend(const Tensor& x) const {
-    std::vector<Tensor> shifted;
+    Tensors shifted;
     for (int64_t i = 0; i < kPatch; ++i) shifted.push_back(slice(x, 1, i, i + kKeys + 1));
     const Tensor patches = second(tanh(first(stack(shifted, 2))));  // [B, 25, 16]
     const Tensor after = reshape(slice(x, 1, kPatch, kWindow), {x.shape()[0], kKeys, 1});

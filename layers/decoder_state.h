@@ -12,8 +12,8 @@ namespace heed {
 /// batch; what the tensors are is the decoder's own business (states of a recurrent cell, cached
 /// keys and values).
 struct DecoderState {
-  std::vector<Tensor> tensors;  // each [B, ...]
-  int64_t position = 0;         // words read so far
+  Tensors tensors;       // each [B, ...]
+  int64_t position = 0;  // words read so far
 };
 
 /// Row i of the result [R, ...] is row rows[i] of `x` [B, ...]: keeps, reorders or repeats

@@ -30,15 +30,15 @@ GruOutput Gru::operator()(const Tensor& x, const Mask& lengths, const GruState& 
   const auto run = [&](const Tensor& in, size_t i, const SequenceOptions& o) {
     const RecurrentWeights& w = stack.weights[i];
     const Tensor gates = linear(in, w.weight_ih, w.bias_ih);
-    const auto cell = [&](const Tensor& g, const std::vector<Tensor>& s) {
-      return std::vector{gru_cell(g, s[0], w, reset)};
+    const auto cell = [&](const Tensor& g, const Tensors& s) {
+      return Tensors{gru_cell(g, s[0], w, reset)};
     };
     const Recurrence r = fused ? gru_sequence(gates, state.h[i], w.weight_hh, w.bias_hh, o)
                                : detail::run_steps(gates, {state.h[i]}, o, cell);
     state.h[i] = r.h;
     return r.y;
   };
-  Tensor y = detail::run_stack(stack, "Gru", x, lengths, rng, run);
+  Tensor y = detail::run_stack(stack, "Gru", x, lengths, rng, std::cref(run));
   return {y, state};
 }
 

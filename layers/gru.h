@@ -15,7 +15,7 @@ namespace heed {
 enum class GruReset { after, before };
 
 struct GruState {
-  std::vector<Tensor> h;  // [layer * directions + direction], each [B, H]
+  Tensors h;  // [layer * directions + direction], each [B, H]
 };
 struct GruOutput {
   Tensor y;  // [B, T, directions * H]; 0 after a sentence's end

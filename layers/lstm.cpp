@@ -2,8 +2,7 @@
 
 namespace heed {
 
-std::vector<Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c,
-                              const RecurrentWeights& w) {
+Tensors lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c, const RecurrentWeights& w) {
   const auto a = split(x + linear(h, w.weight_hh, w.bias_hh), 1, 4);
   const Tensor i = sigmoid(a[0]), f = sigmoid(a[1]), g = tanh(a[2]), o = sigmoid(a[3]);
   const Tensor next = f * c + i * g;
@@ -19,7 +18,7 @@ LstmOutput Lstm::operator()(const Tensor& x, const Mask& lengths, const LstmStat
   const auto run = [&](const Tensor& in, size_t i, const SequenceOptions& o) {
     const RecurrentWeights& w = stack.weights[i];
     const Tensor gates = linear(in, w.weight_ih, w.bias_ih);
-    const auto cell = [&](const Tensor& g, const std::vector<Tensor>& s) {
+    const auto cell = [&](const Tensor& g, const Tensors& s) {
       return lstm_cell(g, s[0], s[1], w);
     };
     const Recurrence r =
@@ -30,7 +29,7 @@ LstmOutput Lstm::operator()(const Tensor& x, const Mask& lengths, const LstmStat
     state.c[i] = r.c;
     return r.y;
   };
-  Tensor y = detail::run_stack(stack, "Lstm", x, lengths, rng, run);
+  Tensor y = detail::run_stack(stack, "Lstm", x, lengths, rng, std::cref(run));
   return {y, state};
 }
 

@@ -8,7 +8,7 @@
 namespace heed {
 
 struct LstmState {
-  std::vector<Tensor> h, c;  // [layer * directions + direction], each [B, H]
+  Tensors h, c;  // [layer * directions + direction], each [B, H]
 };
 struct LstmOutput {
   Tensor y;  // [B, T, directions * H]; 0 after a sentence's end
@@ -38,7 +38,7 @@ struct Lstm {
 
 /// One LSTM step from the input's share of the gates, x = W_ih x + b_ih [B, 4 H], and (h, c), made
 /// of small ops. Returns {h', c'}.
-std::vector<Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c,
-                              const RecurrentWeights& weights);
+Tensors lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c,
+                  const RecurrentWeights& weights);
 
 }  // namespace heed

@@ -96,7 +96,7 @@ HeadMemory MultiHead::memory(const Tensor& keys, const Mask& mask, const Tensor&
   mask.check("multi_head", {b, s});
   const Scope scope("multi_head");
   if (packed(*this) && !values.defined()) {
-    const std::vector<Tensor> both = split(projected(*this, keys, 1, 3), 2, 2);
+    const Tensors both = split(projected(*this, keys, 1, 3), 2, 2);
     return {noted(both[0], "k"), noted(both[1], "v"), mask};
   }
   return {noted(projected(*this, keys, 1, 2), "k"), noted(projected(*this, held, 2, 3), "v"), mask};
@@ -120,7 +120,7 @@ SelfAttended MultiHead::self(const Tensor& x, const Mask& mask, Rng* rng,
           "multi_head: expected x [B, T, {}], got {}", options.query, x);
   if (past.keys.defined()) require_heads(*this, "a past", past, "x", x);
   const Scope scope("multi_head");
-  const std::vector<Tensor> qkv = split(projected(*this, x, 0, 3), 2, 3);  // each [B, T, N, d]
+  const Tensors qkv = split(projected(*this, x, 0, 3), 2, 3);  // each [B, T, N, d]
   HeadMemory m{noted(qkv[1], "k"), noted(qkv[2], "v"), past.mask};
   if (past.keys.defined()) {
     m.keys = concat({past.keys, m.keys}, 1);

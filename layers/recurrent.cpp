@@ -64,10 +64,10 @@ Tensor run_stack(const RecurrentStack& stack, std::string_view name, const Tenso
   return y;
 }
 
-Recurrence run_steps(const Tensor& x, std::vector<Tensor> states, const SequenceOptions& options,
+Recurrence run_steps(const Tensor& x, Tensors states, const SequenceOptions& options,
                      const CellStep& step) {
   const int64_t batch = x.shape()[0], steps = x.shape()[1], hidden = states[0].shape()[1];
-  std::vector<Tensor> y(static_cast<size_t>(steps));
+  Tensors y(static_cast<size_t>(steps));
   const Tensor nothing = Tensor::zeros({batch, hidden}, x.dtype());
   for (int64_t s = 0; s < steps; ++s) {
     const int64_t t = options.reverse ? steps - 1 - s : s;
@@ -91,8 +91,8 @@ void check_step(std::string_view name, const RecurrentOptions& o, const Tensor& 
   require(x.defined() && x.rank() == 2, "{}: expected x [B, {}], got {}", name, o.input, x);
 }
 
-std::vector<Tensor> states_or_zeros(std::string_view name, const RecurrentStack& stack,
-                                    const std::vector<Tensor>& given, int64_t batch, DType dtype) {
+Tensors states_or_zeros(std::string_view name, const RecurrentStack& stack, const Tensors& given,
+                        int64_t batch, DType dtype) {
   const Shape shape{batch, stack.options.hidden};
   if (given.empty()) return {stack.weights.size(), Tensor::zeros(shape, dtype)};
   require(given.size() == stack.weights.size(),

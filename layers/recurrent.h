@@ -40,7 +40,8 @@ struct RecurrentStack {
 
 namespace detail {
 
-/// Runs one direction of one layer: x [B, T, in], index into weights and states, reverse.
+/// Runs one direction of one layer: x [B, T, in], index into weights and states, reverse. Pass a
+/// std::cref of a lambda that captures much: a copy of it would take memory in every step.
 using RunLayer =
     std::function<Tensor(const Tensor& x, size_t index, const SequenceOptions& options)>;
 
@@ -49,18 +50,18 @@ Tensor run_stack(const RecurrentStack& stack, std::string_view name, const Tenso
                  const Mask& mask, Rng* rng, const RunLayer& run);
 
 /// One step of a cell made of small ops: (input share of the gates at t, states) -> new states.
-using CellStep = std::function<std::vector<Tensor>(const Tensor& x, const std::vector<Tensor>&)>;
+using CellStep = std::function<Tensors(const Tensor& x, const Tensors&)>;
 
 /// A whole sequence step by step: the composed twin of the fused ops. states[0] is the output.
-Recurrence run_steps(const Tensor& x, std::vector<Tensor> states, const SequenceOptions& options,
+Recurrence run_steps(const Tensor& x, Tensors states, const SequenceOptions& options,
                      const CellStep& step);
 
 /// Throws std::invalid_argument unless this stack can take x [B, input] as one step.
 void check_step(std::string_view name, const RecurrentOptions& options, const Tensor& x);
 
 /// `given` as states [B, H], one per layer and direction; zeros where it is empty.
-std::vector<Tensor> states_or_zeros(std::string_view name, const RecurrentStack& stack,
-                                    const std::vector<Tensor>& given, int64_t batch, DType dtype);
+Tensors states_or_zeros(std::string_view name, const RecurrentStack& stack, const Tensors& given,
+                        int64_t batch, DType dtype);
 
 }  // namespace detail
 }  // namespace heed

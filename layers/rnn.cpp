@@ -10,8 +10,8 @@ RnnOutput Rnn::operator()(const Tensor& x, const Mask& lengths, const RnnState& 
   const auto run = [&](const Tensor& in, size_t i, const SequenceOptions& o) {
     const RecurrentWeights& w = stack.weights[i];
     const Tensor gates = linear(in, w.weight_ih, w.bias_ih);
-    const auto cell = [&](const Tensor& g, const std::vector<Tensor>& s) {
-      return std::vector{tanh(g + linear(s[0], w.weight_hh, w.bias_hh))};
+    const auto cell = [&](const Tensor& g, const Tensors& s) {
+      return Tensors{tanh(g + linear(s[0], w.weight_hh, w.bias_hh))};
     };
     const Recurrence r = stack.options.fused
                              ? rnn_sequence(gates, state.h[i], w.weight_hh, w.bias_hh, o)
@@ -19,7 +19,7 @@ RnnOutput Rnn::operator()(const Tensor& x, const Mask& lengths, const RnnState& 
     state.h[i] = r.h;
     return r.y;
   };
-  Tensor y = detail::run_stack(stack, "Rnn", x, lengths, rng, run);
+  Tensor y = detail::run_stack(stack, "Rnn", x, lengths, rng, std::cref(run));
   return {y, state};
 }
 

@@ -6,7 +6,7 @@ namespace heed {
 
 /// The state of every layer and direction, each [B, H].
 struct RnnState {
-  std::vector<Tensor> h;  // [layer * directions + direction]
+  Tensors h;  // [layer * directions + direction]
 };
 struct RnnOutput {
   Tensor y;  // [B, T, directions * H]; 0 after a sentence's end

@@ -141,7 +141,7 @@ class Walk {
     if (m_.options.attention)
       return m_.attention(query, e_.memory,
                           {.step = step, .rng = call_.attention, .temperature = call_.temperature});
-    std::vector<Tensor> same(static_cast<size_t>(query.shape()[1]), e_.summary);
+    Tensors same(static_cast<size_t>(query.shape()[1]), e_.summary);
     return {.context = stack(same, 1), .weights = {}};
   }
 
@@ -172,9 +172,9 @@ class Walk {
 };
 
 // The encoder's last states as the decoder's first ones: [B, directions * H] of each of its layers.
-std::vector<Tensor> joined(const std::vector<Tensor>& states, bool bidirectional) {
+Tensors joined(const Tensors& states, bool bidirectional) {
   if (!bidirectional) return states;
-  std::vector<Tensor> all;
+  Tensors all;
   for (size_t i = 0; i < states.size(); i += 2)
     all.push_back(concat({states[i], states[i + 1]}, 1));
   return all;
@@ -182,7 +182,7 @@ std::vector<Tensor> joined(const std::vector<Tensor>& states, bool bidirectional
 
 struct EncoderOutput {
   Tensor y;
-  std::vector<Tensor> h, c;  // of each layer; c of the LSTM only
+  Tensors h, c;  // of each layer; c of the LSTM only
 };
 EncoderOutput run_encoder(const Seq2Seq& m, const Tensor& x, const Mask& mask, Rng* rng) {
   const bool two = m.options.bidirectional;
@@ -354,7 +354,7 @@ Seq2SeqOutput Seq2Seq::operator()(const Seq2SeqBatch& batch, const Seq2SeqCall& 
   const Walk walk(*this, e, call);
   const Tensor words = dropout(noted(target(batch.target_in), "y"), call.dropout);  // [B, T, E]
   const Tensor shares = walk.share(words);  // [B, T, gates H]
-  std::vector<Tensor> reads, weights, chances, entropies;
+  Tensors reads, weights, chances, entropies;
   DecoderState state = e.state;
   Tensor own;  // [B, 1, E]: what the decoder itself said last, when it is fed that
   for (int64_t t = 0; t < steps; t += stride) {
@@ -378,7 +378,7 @@ Seq2SeqOutput Seq2Seq::operator()(const Seq2SeqBatch& batch, const Seq2SeqCall& 
       own = dropout(target(Tensor::ids(best, {rows, 1})), call.dropout);
     }
   }
-  const auto all = [](const std::vector<Tensor>& parts) {
+  const auto all = [](const Tensors& parts) {
     return parts.empty() ? Tensor{} : parts.size() == 1 ? parts[0] : concat(parts, 1);
   };
   return {logits(dropout(all(reads), call.dropout)), all(weights), all(chances), all(entropies)};

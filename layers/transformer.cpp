@@ -150,8 +150,8 @@ void TransformerEncoder::visit(Visitor& see) {
 TransformerDecoder::TransformerDecoder(const TransformerStackOptions& o, Rng& rng)
     : layers(stack_of<TransformerDecoderLayer>(o, rng)), norm(last_norm_of(o)) {}
 
-std::vector<HeadMemory> TransformerDecoder::memory(const Tensor& encoded, const Mask& mask) const {
-  std::vector<HeadMemory> all;
+List<HeadMemory> TransformerDecoder::memory(const Tensor& encoded, const Mask& mask) const {
+  List<HeadMemory> all;
   for (size_t i = 0; i < layers.size(); ++i) {
     const Scope scope("layer", static_cast<int64_t>(i));
     all.push_back(layers[i].multihead_attn.memory(encoded, mask));

@@ -76,8 +76,8 @@ struct TransformerStackOptions {
 };
 
 struct TransformerEncoderOutput {
-  Tensor y;                     // [B, S, E]
-  std::vector<Tensor> weights;  // of each layer: [B, N, S, S]
+  Tensor y;         // [B, S, E]
+  Tensors weights;  // of each layer: [B, N, S, S]
 };
 
 /// The layers one after the other, and the last norm.
@@ -94,9 +94,9 @@ struct TransformerEncoder {
 };
 
 struct TransformerDecoderOutput {
-  Tensor y;                                         // [B, T, E]
-  std::vector<Tensor> self_weights, cross_weights;  // of each layer
-  std::vector<HeadMemory> past;                     // of each layer
+  Tensor y;                             // [B, T, E]
+  Tensors self_weights, cross_weights;  // of each layer
+  List<HeadMemory> past;                // of each layer
 };
 
 /// The layers one after the other, and the last norm. T words at once or word by word, with the
@@ -109,7 +109,7 @@ struct TransformerDecoder {
   TransformerDecoder(const TransformerStackOptions& options, Rng& rng);
 
   /// What each layer attends to: the encoder's result [B, S, E], projected once per sentence.
-  std::vector<HeadMemory> memory(const Tensor& encoded, const Mask& mask = {}) const;
+  List<HeadMemory> memory(const Tensor& encoded, const Mask& mask = {}) const;
   TransformerDecoderOutput operator()(const Tensor& x, std::span<const HeadMemory> memory,
                                       std::span<const HeadMemory> past = {},
                                       Rng* rng = nullptr) const;

@@ -22,20 +22,20 @@ Tensor logits_of(const TransformerSeq2Seq& m, const Tensor& y) {
 }
 
 // The weights [B, N, T, S] of the reported layer, averaged over its heads: [B, T, S].
-Tensor reported(const TransformerSeq2Seq& m, const std::vector<Tensor>& layers) {
+Tensor reported(const TransformerSeq2Seq& m, const Tensors& layers) {
   const int64_t l = m.options.weights_layer;
   return mean(l < 0 ? layers.back() : layers[static_cast<size_t>(l)], {1});
 }
 
 // State: keys and values of layer 0, of layer 1, ...
-std::vector<HeadMemory> past_of(const DecoderState& state) {
-  std::vector<HeadMemory> past;
+List<HeadMemory> past_of(const DecoderState& state) {
+  List<HeadMemory> past;
   for (size_t i = 0; i + 1 < state.tensors.size(); i += 2)
     past.push_back({state.tensors[i], state.tensors[i + 1], {}});
   return past;
 }
 
-DecoderState state_of(const std::vector<HeadMemory>& past, int64_t position) {
+DecoderState state_of(const List<HeadMemory>& past, int64_t position) {
   DecoderState state{{}, position};
   for (const HeadMemory& m : past) state.tensors.insert(state.tensors.end(), {m.keys, m.values});
   return state;
@@ -120,7 +120,7 @@ TransformerEncoded TransformerSeq2Seq::encode(const Tensor& ids,
 
 DecoderState TransformerSeq2Seq::start(const TransformerEncoded& e) const {
   const Shape none{e.y.shape()[0], 0, options.heads, options.model / options.heads};
-  return {std::vector<Tensor>(2 * decoder.layers.size(), Tensor::zeros(none, e.y.dtype())), 0};
+  return {Tensors(2 * decoder.layers.size(), Tensor::zeros(none, e.y.dtype())), 0};
 }
 
 DecoderStep TransformerSeq2Seq::step(const Tensor& ids, const DecoderState& state,

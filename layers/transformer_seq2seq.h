@@ -32,18 +32,18 @@ struct TransformerOptions {
 
 /// What the encoder hands to the decoder.
 struct TransformerEncoded {
-  Tensor y;                        // [B, S, E]
-  Mask mask;                       // the source's lengths
-  std::vector<Tensor> weights;     // of each encoder layer: [B, N, S, S]
-  std::vector<HeadMemory> memory;  // of each decoder layer
+  Tensor y;                 // [B, S, E]
+  Mask mask;                // the source's lengths
+  Tensors weights;          // of each encoder layer: [B, N, S, S]
+  List<HeadMemory> memory;  // of each decoder layer
 };
 /// The same for other sentences, as rows_of(DecoderState).
 TransformerEncoded rows_of(const TransformerEncoded& encoded, std::span<const int64_t> rows);
 
 /// All target steps at once, with everything there is to look at.
 struct TransformerDecoded {
-  Tensor logits;                                    // [B, T, V]
-  std::vector<Tensor> self_weights, cross_weights;  // of each layer: [B, N, T, T], [B, N, T, S]
+  Tensor logits;                        // [B, T, V]
+  Tensors self_weights, cross_weights;  // of each layer: [B, N, T, T], [B, N, T, S]
 };
 
 struct TransformerSeq2Seq {

@@ -62,8 +62,8 @@ void catch_up(Tensor& v, int64_t row, int64_t width, double beta2, int64_t misse
 
 // What the row of a table goes through before an update: its v catches up, or its m comes to rest.
 template <class T>
-void begin_rows(std::vector<Tensor>& slots, int64_t* seen, int64_t now, int64_t rest,
-                const Gradients::Entry& g, const Step& s) {
+void begin_rows(Tensors& slots, int64_t* seen, int64_t now, int64_t rest, const Gradients::Entry& g,
+                const Step& s) {
   const int64_t count = g.value.shape()[0], width = g.value.shape()[1];
   for (int64_t r = 0; r < count; ++r) {
     if (g.uses(r)) {
@@ -86,7 +86,7 @@ Tensor first_seen(const Tensor& weight, int64_t now, int64_t rest) {
 // Calls run(first, last) for the runs of rows that an update moves, where `seen` is defined after
 // this call.
 template <class Run>
-void moving_rows(std::vector<Tensor>& slots, Tensor& seen, int64_t now, const Gradients::Entry& g,
+void moving_rows(Tensors& slots, Tensor& seen, int64_t now, const Gradients::Entry& g,
                  const Step& s, Run run) {
   const int64_t rest = updates_until_rest(s);
   if (rest == 0) seen = {};  // every row moves in every update
@@ -102,8 +102,8 @@ void moving_rows(std::vector<Tensor>& slots, Tensor& seen, int64_t now, const Gr
   }
 }
 
-void apply(Tensor& weight, std::vector<Tensor>& slots, const Tensor& gradient, int64_t begin,
-           int64_t end, const Step& s) {
+void apply(Tensor& weight, Tensors& slots, const Tensor& gradient, int64_t begin, int64_t end,
+           const Step& s) {
   dispatch(weight.dtype(), "adam", [&]<class T>() {
     apply(end - begin, weight.mutable_data<T>() + begin, slots[0].mutable_data<T>() + begin,
           slots[1].mutable_data<T>() + begin, gradient.data<T>() + begin, s);

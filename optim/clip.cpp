@@ -34,8 +34,8 @@ struct Piece {
   size_t entry;
   int64_t begin, end;  // elements
 };
-std::vector<Piece> pieces_of(Gradients& gradients) {
-  std::vector<Piece> all;
+List<Piece> pieces_of(Gradients& gradients) {
+  List<Piece> all;
   all.reserve(2 * gradients.entries().size());
   for (size_t i = 0; i < gradients.entries().size(); ++i) {
     Gradients::Entry& e = gradients.entries()[i];
@@ -62,21 +62,23 @@ Tensor elements(const Gradients& gradients, const Piece& p) {
 
 double clip_global_norm(Gradients& gradients, double max, const ForEach& each) {
   require(max > 0, "clip_global_norm: expected max > 0, got {}", max);
-  const std::vector<Piece> pieces = pieces_of(gradients);
-  std::vector<double> squares(pieces.size());
-  each(std::ssize(pieces), [&](int64_t i) {
+  const List<Piece> pieces = pieces_of(gradients);
+  List<double> squares(pieces.size());
+  const auto square = [&](int64_t i) {
     const auto at = static_cast<size_t>(i);
     squares[at] = sum_of_squares(elements(gradients, pieces[at]));
-  });
+  };
+  each(std::ssize(pieces), std::cref(square));  // a reference: larger functions would be copied
   const double total = std::accumulate(squares.begin(), squares.end(), 0.0);
   const double norm = std::isfinite(total) ? std::sqrt(total) : careful_norm(gradients);
   if (norm <= max) return norm;
   for (Gradients::Entry& e : gradients.entries())
     if (!e.value.buffer().unique()) e.value = clone(e.value);  // the tape's, or another entry's
-  each(std::ssize(pieces), [&](int64_t i) {
+  const auto shorten = [&](int64_t i) {
     Tensor part = elements(gradients, pieces[static_cast<size_t>(i)]);
     scale_in_place(part, max / norm);
-  });
+  };
+  each(std::ssize(pieces), std::cref(shorten));
   return norm;
 }
 

@@ -79,8 +79,8 @@ void Optimizer::check_gradients(const Gradients& gradients) const {
       continue;
     }
     require(g->shape() == value.shape() && g->dtype() == value.dtype(),
-            "{}: expected a gradient {} for '{}', got {}", name_, description(value), label,
-            description(*g));
+            "{}: expected a gradient {} {} for '{}', got {} {}", name_, name_of(value.dtype()),
+            value.shape(), label, name_of(g->dtype()), g->shape());
   }
   require_use(missing.empty() || steps_ > 0 || !all_used_,
               "{}: the first step has no gradient for {}; the loss does not depend on them, or not "
@@ -93,7 +93,7 @@ void Optimizer::step(const Gradients& gradients, const ForEach& each) {
   detail::require_option(name_, "rate", rate);
   check_gradients(gradients);
   ++steps_;
-  std::vector<Tensor>& dense_ones = work_.gradients;
+  Tensors& dense_ones = work_.gradients;
   std::vector<Piece>& pieces = work_.pieces;
   dense_ones.resize(items_.size());
   pieces.clear();
@@ -144,7 +144,7 @@ void Optimizer::load_state(std::span<const NamedTensor> state) {
       wrong += fmt::format("\n  {}: given twice", label);
   // This optimiser's own state is the list of what is expected, in the order of filling in; whether
   // the rows of a table were told apart is up to the state.
-  std::vector<Tensor> seen;
+  Tensors seen;
   for (Item& item : items_) {
     const bool rows = given.contains(name_ + ".seen." + item.parameter.name);
     const Shape& shape = item.parameter.value.shape();

@@ -69,10 +69,10 @@ class Optimizer {
   /// One parameter, as `update` sees it.
   struct Item {
     NamedParameter parameter;
-    std::vector<Tensor> slots;  // like the parameter, in the order of the constructor's names
-    int64_t updates = 0;        // of this parameter, the running one included
-    Tensor seen{};  // i64 [V], of a table: the update in which each row last had a gradient.
-                    // Undefined: updates never told rows apart
+    Tensors slots;        // like the parameter, in the order of the constructor's names
+    int64_t updates = 0;  // of this parameter, the running one included
+    Tensor seen{};        // i64 [V], of a table: the update in which each row last had a gradient.
+                          // Undefined: updates never told rows apart
   };
   /// Elements [begin, end) of a parameter.
   struct Range {
@@ -102,7 +102,7 @@ class Optimizer {
     Range range;
   };
   struct Work {  // lists of a step; kept, so that the next step allocates none
-    std::vector<Tensor> gradients;
+    Tensors gradients;
     std::vector<Range> ranges;
     std::vector<Piece> pieces;
   };

@@ -14,9 +14,9 @@ namespace heed {
 struct Shards::Crew {
   std::mutex mutex;
   std::condition_variable wake, done;
-  std::function<void(int64_t shard)> work;  // of this round
-  uint64_t round = 0;                       // counts the calls of run
-  int64_t running = 0;                      // workers that have not finished this round
+  const std::function<void(int64_t shard)>* work = nullptr;  // of this round
+  uint64_t round = 0;                                        // counts the calls of run
+  int64_t running = 0;  // workers that have not finished this round
   bool stop = false;
   std::vector<Gradients> results;  // one per shard
   std::vector<std::exception_ptr> errors;
@@ -24,7 +24,7 @@ struct Shards::Crew {
 
   void compute(int64_t shard) {
     try {
-      work(shard);
+      (*work)(shard);
     } catch (...) {
       errors[static_cast<size_t>(shard)] = std::current_exception();
     }
@@ -45,10 +45,10 @@ struct Shards::Crew {
   }
 
   // Every thread does `what` with its own number; returns when all have.
-  void all(std::function<void(int64_t)> what) {
+  void all(const std::function<void(int64_t)>& what) {
     {
       const std::lock_guard lock(mutex);
-      work = std::move(what);
+      work = &what;
       errors.assign(errors.size(), nullptr);
       running = std::ssize(threads);
       ++round;
@@ -98,9 +98,10 @@ Gradients Shards::run(const std::function<Gradients(int64_t)>& work) {
 void Shards::each(int64_t count, const std::function<void(int64_t)>& f) {
   if (count_ == 1 || count <= 1) return one_by_one(count, f);
   std::atomic<int64_t> next{0};
-  crew_->all([&](int64_t) {
+  const auto take_some = [&](int64_t) {
     for (int64_t i = next++; i < count; i = next++) f(i);
-  });
+  };
+  crew_->all(std::cref(take_some));
 }
 
 }  // namespace heed

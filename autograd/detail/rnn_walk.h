@@ -16,7 +16,7 @@ namespace heed::rnn {
 struct Walk {
   int64_t batch, steps, hidden;
   bool reverse;
-  std::vector<int64_t> lengths;
+  List<int64_t> lengths;
   int64_t time(int64_t s) const { return reverse ? steps - 1 - s : s; }
   bool active(int64_t b, int64_t t) const { return t < lengths[static_cast<size_t>(b)]; }
   // Memory for what every step keeps; 0 where a sentence has no step, for whoever looks at it.
@@ -25,7 +25,9 @@ struct Walk {
         std::any_of(lengths.begin(), lengths.end(), [this](int64_t n) { return n < steps; });
     return ragged ? Tensor::zeros(shape, dtype) : Tensor::empty(shape, dtype);
   }
-  void attributes(AttributeVisitor& see) const { see("lengths", lengths), see("reverse", reverse); }
+  void attributes(AttributeVisitor& see) const {
+    see("lengths", std::vector<int64_t>(lengths.begin(), lengths.end())), see("reverse", reverse);
+  }
 };
 
 inline Walk check(std::string_view op, int64_t gates, const Tensor& x, const Tensor& h0,

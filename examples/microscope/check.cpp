@@ -53,9 +53,8 @@ std::vector<int> on_an_edge(const Trace& t, double step) {
 }
 
 // What an op with a kink chose: where two runs differ in it, there is a kink between them.
-bool same_side(const TraceOp& op, const std::vector<Tensor>& one,
-               const std::vector<Tensor>& other) {
-  const auto side = [&](const std::vector<Tensor>& values) {
+bool same_side(const TraceOp& op, const Tensors& one, const Tensors& other) {
+  const auto side = [&](const Tensors& values) {
     const auto x = [&](size_t i) { return values[at(op.in[i])].to_vector(); };
     std::vector<int> sides;
     const auto sign = [](double v) { return (v > 0) - (v < 0); };

@@ -18,8 +18,8 @@
 namespace heed::microscope {
 namespace {
 
-using Inputs = std::vector<Tensor>;
-using Outputs = std::vector<Tensor>;
+using Inputs = Tensors;
+using Outputs = Tensors;
 
 // ---- the twins ----
 
@@ -68,14 +68,14 @@ Outputs layer_norm_twin(const TraceOp& op, const Inputs& in) {
 Outputs recurrence_twin(const TraceOp& op, const Inputs& in) {
   const bool lstm = op.op == "lstm_sequence", gru = op.op == "gru_sequence";
   const RecurrentWeights w{{}, in[lstm ? 3 : 2], {}, in[lstm ? 4 : 3]};
-  const SequenceOptions walk{op.attrs.at("lengths").get<std::vector<int64_t>>(),
+  const SequenceOptions walk{op.attrs.at("lengths").get<List<int64_t>>(),
                              op.attrs.at("reverse").get<bool>()};
-  const auto cell = [&](const Tensor& x, const std::vector<Tensor>& s) -> std::vector<Tensor> {
+  const auto cell = [&](const Tensor& x, const Tensors& s) -> Tensors {
     if (lstm) return lstm_cell(x, s[0], s[1], w);
     if (gru) return {gru_cell(x, s[0], w, GruReset::after)};
     return {tanh(x + linear(s[0], w.weight_hh, w.bias_hh))};
   };
-  std::vector<Tensor> first{in[1]};
+  Tensors first{in[1]};
   if (lstm) first.push_back(in[2]);
   const Recurrence r = detail::run_steps(in[0], first, walk, cell);
   if (lstm) return {r.y, r.h, r.c};
@@ -137,7 +137,7 @@ Trace decomposed(const Trace& t, const std::set<std::string>& ops) {
     require(table().contains(op), "decompose: no twin is known of the op '{}'", harmless(op));
   Tape tape;
   Recording recording(tape);
-  std::vector<Tensor> values(t.tensors.size());
+  Tensors values(t.tensors.size());
   const std::function<void(int, const Tensor&)> put = [&](int i, const Tensor& x) {
     const TraceTensor& about = t.tensors[at(i)];
     values[at(i)] = x;

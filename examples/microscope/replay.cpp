@@ -58,25 +58,26 @@ struct Call {
     return whole_number(attribute(name), called(name), least, most);
   }
   int64_t whole(const char* name) const { return whole(name, -kMostPlaces, kMostPlaces); }
-  template <class T>
-  std::vector<T> wholes(const char* name, int64_t least, int64_t most) const {
+  template <class L>
+  L wholes(const char* name, int64_t least, int64_t most) const {
     const Json& list = attribute(name);
     require(list.is_array(), "{}: expected a list, got {}", called(name),
             harmless(list.dump().substr(0, 60)));
-    std::vector<T> all;
+    L all;
     for (const Json& j : list)
-      all.push_back(static_cast<T>(whole_number(j, called(name), least, most)));
+      all.push_back(
+          static_cast<typename L::value_type>(whole_number(j, called(name), least, most)));
     return all;
   }
   int axis() const { return static_cast<int>(whole("axis", -kMostAxes, kMostAxes)); }
-  std::vector<int> ints(const char* name) const { return wholes<int>(name, -kMostAxes, kMostAxes); }
+  List<int> ints(const char* name) const { return wholes<List<int>>(name, -kMostAxes, kMostAxes); }
   Mask mask() const {
     if (!op.attrs.contains("mask")) return {};
-    return Mask::keep(wholes<uint8_t>("mask", 0, 1), x().shape());
+    return Mask::keep(wholes<std::vector<uint8_t>>("mask", 0, 1), x().shape());
   }
   Shape out_shape() const { return Shape(trace.tensors[static_cast<size_t>(op.out[0])].shape); }
   SequenceOptions walk() const {
-    return {wholes<int64_t>("lengths", 0, kMostPlaces), attribute<bool>("reverse")};
+    return {wholes<List<int64_t>>("lengths", 0, kMostPlaces), attribute<bool>("reverse")};
   }
   CrossEntropyOptions loss() const {
     const auto reduction = attribute<std::string>("reduction");
@@ -88,7 +89,7 @@ struct Call {
   }
 };
 
-using Outputs = std::vector<Tensor>;
+using Outputs = Tensors;
 using Function = std::function<Outputs(const Call&)>;
 
 Function unary(Tensor (*f)(const Tensor&)) {
@@ -100,7 +101,7 @@ Function binary(Tensor (*f)(const Tensor&, const Tensor&)) {
 Function ternary(Tensor (*f)(const Tensor&, const Tensor&, const Tensor&)) {
   return [f](const Call& c) { return Outputs{f(c.x(0), c.x(1), c.x(2))}; };
 }
-Function reduction(Tensor (*f)(const Tensor&, std::vector<int>, bool)) {
+Function reduction(Tensor (*f)(const Tensor&, List<int>, bool)) {
   return
       [f](const Call& c) { return Outputs{f(c.x(), c.ints("axes"), c.attribute<bool>("keep"))}; };
 }
@@ -185,8 +186,8 @@ bool known_op(const std::string& name) {
   return table().contains(name);
 }
 
-std::vector<Tensor> run_op(const Trace& trace, int number, std::span<const Tensor> values,
-                           std::span<const Tensor> inputs) {
+Tensors run_op(const Trace& trace, int number, std::span<const Tensor> values,
+               std::span<const Tensor> inputs) {
   const TraceOp& op = trace.ops[static_cast<size_t>(number)];
   const auto it = table().find(op.op);
   require(it != table().end(), "op {} ({}) is not one of heed's: it cannot be computed again",
@@ -194,8 +195,8 @@ std::vector<Tensor> run_op(const Trace& trace, int number, std::span<const Tenso
   return it->second({trace, op, values, inputs});
 }
 
-std::vector<Tensor> run_op(const Trace& trace, int number, std::span<const Tensor> values) {
-  std::vector<Tensor> in;
+Tensors run_op(const Trace& trace, int number, std::span<const Tensor> values) {
+  Tensors in;
   for (const int i : trace.ops[static_cast<size_t>(number)].in)
     in.push_back(i < 0 ? Tensor{} : values[static_cast<size_t>(i)]);
   return run_op(trace, number, values, in);

@@ -13,11 +13,11 @@ namespace heed::microscope {
 /// Computes op `number` of the trace from `values`, one tensor per tensor of the trace; records one
 /// node where a tape is active and an input needs a gradient. Throws std::invalid_argument for an
 /// op that is not heed's, attributes that are missing and tensors that do not fit.
-std::vector<Tensor> run_op(const Trace& trace, int number, std::span<const Tensor> values);
+Tensors run_op(const Trace& trace, int number, std::span<const Tensor> values);
 
 /// The same with other inputs than those in `values`.
-std::vector<Tensor> run_op(const Trace& trace, int number, std::span<const Tensor> values,
-                           std::span<const Tensor> inputs);
+Tensors run_op(const Trace& trace, int number, std::span<const Tensor> values,
+               std::span<const Tensor> inputs);
 
 /// Whether an op of this name can be computed again.
 bool known_op(const std::string& name);

@@ -76,15 +76,15 @@ Session::Session(Trace trace, std::optional<DType> dtype)
 }
 
 // A tensor as it is used from here on: with its settings, and the detached values that follow it.
-void Session::put(std::vector<Tensor>& values, int tensor, Tensor x) const {
+void Session::put(Tensors& values, int tensor, Tensor x) const {
   for (const Setting& s : settings_)
     if (s.tensor == tensor) x = with_number(x, s.index, s.value);
   for (const int i : followers_[at(tensor)]) put(values, i, detach(x));
   values[at(tensor)] = std::move(x);
 }
 
-void Session::put_outputs(std::vector<Tensor>& values, int k) const {
-  const std::vector<Tensor> out = run_op(trace_, k, values);
+void Session::put_outputs(Tensors& values, int k) const {
+  const Tensors out = run_op(trace_, k, values);
   const TraceOp& op = trace_.ops[at(k)];
   require(out.size() == op.out.size(), "op {} ({}): expected {} outputs, the trace has {}", k,
           op.op, out.size(), op.out.size());
@@ -97,8 +97,8 @@ void Session::put_outputs(std::vector<Tensor>& values, int k) const {
 }
 
 // Everything from the beginning, under whatever tape is active.
-std::vector<Tensor> Session::computed() const {
-  std::vector<Tensor> values(trace_.tensors.size());
+Tensors Session::computed() const {
+  Tensors values(trace_.tensors.size());
   for (int i = 0; i < static_cast<int>(values.size()); ++i) {
     const TraceTensor& t = trace_.tensors[at(i)];
     if (t.producer >= 0 || t.detached_from >= 0) continue;
@@ -148,7 +148,7 @@ double Session::outcome() const {
   return outcome_of(values_);
 }
 
-double Session::outcome_of(const std::vector<Tensor>& values) const {
+double Session::outcome_of(const Tensors& values) const {
   const Numbers y = values[at(trace_.seed)].to_vector();
   double sum = 0;
   for (size_t i = 0; i < y.size(); ++i) sum += y[i] * trace_.seed_value[i];
@@ -159,9 +159,9 @@ double Session::outcome_with(int tensor, const Numbers& by, bool hold_detached) 
   return outcome_of(values_with(tensor, by, hold_detached));
 }
 
-std::vector<Tensor> Session::values_with(int tensor, const Numbers& by, bool hold_detached) const {
+Tensors Session::values_with(int tensor, const Numbers& by, bool hold_detached) const {
   const NoTape quiet;
-  std::vector<Tensor> values = values_;
+  Tensors values = values_;
   std::vector<bool> changed(values.size());
   Tensor x = clone(values[at(tensor)]);
   dispatch(x.dtype(), "outcome_with", [&]<class T>() {
@@ -180,7 +180,7 @@ std::vector<Tensor> Session::values_with(int tensor, const Numbers& by, bool hol
     const TraceOp& op = trace_.ops[at(k)];
     const auto touched = [&](int i) { return i >= 0 && changed[at(i)]; };
     if (std::none_of(op.in.begin(), op.in.end(), touched)) continue;
-    const std::vector<Tensor> out = run_op(trace_, k, values);
+    const Tensors out = run_op(trace_, k, values);
     for (size_t j = 0; j < out.size(); ++j) {
       if (op.out[j] == tensor) continue;  // it is what it was made above
       Tensor y = out[j];
@@ -197,7 +197,7 @@ std::vector<Tensor> Session::values_with(int tensor, const Numbers& by, bool hol
 
 // What one walk back leaves: per tensor its gradient, and the contributions in order.
 struct Session::Walked {
-  std::vector<Tensor> values, grads;
+  Tensors values, grads;
   std::vector<TraceContribution> contribs;
   std::vector<int> steps;                                          // per op, -1: not reached
   std::vector<std::vector<std::pair<std::string, Tensor>>> saved;  // per op
@@ -250,7 +250,7 @@ Session::Walked Session::walk_back(const std::vector<Edge>& closed) const {
     const Tensor& x = w.values[i];
     if (!x.defined() || !requires_grad(x)) continue;
     const Slot& s = tape.slots()[is_leaf(x) ? leaves.at(x.ref().slot) : at(x.ref().slot)];
-    if (s.grad) w.grads[i] = clone(Tensor::wrap(s.grad, s.shape, s.dtype));
+    if (s.grad) w.grads[i] = clone(Tensor(s.grad, s.shape, s.dtype));
   }
   return w;
 }
@@ -325,7 +325,7 @@ Numbers Session::pulled_back(int op, int slot, const Numbers& cotangent, int out
           "op {} ({}): expected an input that a gradient can flow to, got {}", op, o.op, slot);
   require(output >= 0 && at(output) < o.out.size(),
           "op {} ({}): expected an output below {}, got {}", op, o.op, o.out.size(), output);
-  std::vector<Tensor> in;
+  Tensors in;
   for (const int i : o.in) in.push_back(i < 0 ? Tensor{} : detach(value(i)));
   in[at(slot)] = leaf(in[at(slot)]);
   Tape tape;

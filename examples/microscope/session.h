@@ -69,7 +69,7 @@ class Session {
   /// The same with `by` added to a tensor; only what depends on it is computed. `hold_detached`:
   /// detached values stay what they were, as backward takes them to do.
   double outcome_with(int tensor, const Numbers& by, bool hold_detached = false) const;
-  std::vector<Tensor> values_with(int tensor, const Numbers& by, bool hold_detached = false) const;
+  Tensors values_with(int tensor, const Numbers& by, bool hold_detached = false) const;
 
   /// From now on sum(cotangent * tensor) is what is differentiated. Throws std::invalid_argument
   /// for a tensor that is not computed and a cotangent of another size.
@@ -92,16 +92,16 @@ class Session {
 
  private:
   struct Walked;
-  void put(std::vector<Tensor>& values, int tensor, Tensor x) const;
-  void put_outputs(std::vector<Tensor>& values, int op) const;
-  std::vector<Tensor> computed() const;
-  double outcome_of(const std::vector<Tensor>& values) const;
+  void put(Tensors& values, int tensor, Tensor x) const;
+  void put_outputs(Tensors& values, int op) const;
+  Tensors computed() const;
+  double outcome_of(const Tensors& values) const;
   Walked walk_back(const std::vector<Edge>& closed) const;
 
   Trace trace_;
   DType dtype_;
   std::vector<std::vector<int>> followers_;  // of a tensor: the constants detached from it
-  std::vector<Tensor> values_;
+  Tensors values_;
   std::vector<Setting> settings_;
   size_t given_ = 0;  // settings that the trace came with
 };

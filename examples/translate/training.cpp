@@ -178,7 +178,7 @@ struct Stepper {
 struct Best {
   double loss = std::numeric_limits<double>::infinity();
   int64_t epoch = 0;
-  std::vector<Tensor> weights;
+  Tensors weights;
   void keep(Network& network) {
     weights.clear();
     for (const auto& p : parameters(network)) weights.push_back(clone(p.value));

@@ -38,7 +38,7 @@ void recurrences(std::vector<Case>& all, const char* op, Kind kind) {
     all.push_back(std::move(c));
   };
   for (const int64_t n : {1, 7, 8, 9, 16, 17, 33}) row(fmt::format("hidden {}", n), 2, 3, n, {});
-  const std::vector<int64_t> lengths{4, 0, 1, 3};
+  const List<int64_t> lengths{4, 0, 1, 3};
   row("lengths", 4, 4, 3, {.lengths = lengths});
   row("reverse", 3, 4, 2, {.lengths = {}, .reverse = true});
   row("lengths, reverse", 4, 4, 3, {.lengths = lengths, .reverse = true});

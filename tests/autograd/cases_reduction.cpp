@@ -7,11 +7,11 @@
 namespace heed::test {
 namespace {
 
-using Reduce = Tensor (*)(const Tensor&, std::vector<int>, bool);
+using Reduce = Tensor (*)(const Tensor&, List<int>, bool);
 
 void reductions(std::vector<Case>& all, const char* op, bool apart, bool of_nothing, Reduce f) {
   Numbers numbers(41);
-  const auto row = [&](const Shape& s, const std::vector<int>& axes, bool keep) {
+  const auto row = [&](const Shape& s, const List<int>& axes, bool keep) {
     all.push_back({op,
                    fmt::format("{} over {}{}", to_text(s), axes, keep ? ", kept" : ""),
                    {{"x", apart ? numbers.apart(s) : numbers.normal(s)}},

@@ -88,7 +88,7 @@ TEST(Choices, ViewsShareMemoryAndCopiesDoNot) {
 
 TEST(Choices, ManyPartsAreOneConcat) {
   const Tensor x = leaf(Tensor::of({2}));
-  const std::vector<Tensor> parts(70'000, x);
+  const Tensors parts(70'000, x);
   Tape tape;
   try {
     tape.backward(sum(concat(std::span(parts), 0)));

@@ -11,8 +11,6 @@
 
 namespace heed::test {
 
-using Tensors = std::vector<Tensor>;
-
 /// One op on certain inputs.
 struct Case {
   std::string op;     // OpInfo::name

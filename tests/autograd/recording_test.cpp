@@ -86,7 +86,7 @@ TEST_P(EveryDType, EveryGradientIsTheSumOfItsContributionsToTheBit) {
   Tape tape;
   Recording recording(tape);
   const Recorded& r = recording.backward(m.loss());
-  std::vector<Tensor> sum(r.tensors.size());
+  Tensors sum(r.tensors.size());
   sum.at(static_cast<size_t>(r.differentiated)) = clone(r.seed);
   for (const RecordedContribution& c : r.contributions) {
     Tensor& s = sum.at(static_cast<size_t>(c.tensor));

@@ -26,7 +26,7 @@ constexpr Use kUses[] = {
 };
 
 Tensor stepwise(const Setting& s, Use use) {
-  std::vector<Tensor> y;
+  Tensors y;
   for (int64_t t = 0; t < s.x.shape()[0]; ++t) y.push_back(use(select(s.x, 0, t), s.weight));
   return sum(tanh(stack(y, 0)));
 }
@@ -72,7 +72,7 @@ TEST(StepProducts, AreKeptForAnIntermediateTensorToo) {
   Tape tape;
   const Tensor w = scale(s.weight, 2);
   tape.keep_grad(w);
-  std::vector<Tensor> y;
+  Tensors y;
   for (int64_t t = 0; t < 4; ++t) y.push_back(linear(select(s.x, 0, t), w, {}));
   tape.backward(sum(tanh(scale(stack(y, 0), 0.5))));
   expect_equal(tape.grad(w), scale(expected, 0.5));
@@ -100,7 +100,7 @@ TEST(StepProducts, OfRecurrencesOfOneStepToo) {
   whole.backward(sum(gru_sequence(x, h0, w, {}).y));
   Tape tape;
   Tensor h = h0;
-  std::vector<Tensor> y;
+  Tensors y;
   for (int64_t t = 0; t < 6; ++t) {
     h = gru_sequence(slice(x, 1, t, t + 1), h, w, {}).h;
     y.push_back(h);

@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "core/buffer.h"
+
 namespace heed::bench {
 namespace {
 
@@ -147,6 +149,25 @@ TEST(Bench, ScalingDoublesTheThreads) {
   EXPECT_EQ(lines[0].at("speedup"), 1.0);
   expect_text("scaling --threads 1 --seconds 0.02 --config toy-gru" + kSmall,
               {"toy-gru", "target tokens/s", "CPU/wall"});
+}
+
+// Whether a block that was given back is handed out again: not under AddressSanitizer.
+bool pool_reuses() {
+  { const Buffer first(1000); }
+  const uint64_t before = pool_stats().allocations;
+  { const Buffer second(1000); }
+  return pool_stats().allocations == before;
+}
+
+TEST(Bench, AStepAllocatesNothing) {
+  if (!pool_reuses()) GTEST_SKIP() << "nothing is reused here";
+  for (const std::string& of :
+       {" --config toy-lstm,toy-gru" + kSmall, " --config toy-transformer" + kSmallTransformer})
+    for (const std::string threads : {"1", "2"})
+      for (const Json& j : json_lines("memory --steps 7 --threads " + threads + of)) {
+        EXPECT_EQ(j.at("allocations_per_step"), 0) << j;
+        EXPECT_EQ(j.at("new_buffers_per_step"), 0) << j;
+      }
 }
 
 TEST(Bench, MemoryCountsTheSteps) {

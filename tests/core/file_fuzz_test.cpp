@@ -47,17 +47,17 @@ struct Format {
   std::vector<std::string> files;  // small and well-formed
   size_t header;                   // where the data of the first file begins
   std::vector<std::string> words;  // to put in
-  std::vector<Tensor> (*parse)(std::string_view, const std::string&);
+  Tensors (*parse)(std::string_view, const std::string&);
 };
 
-std::vector<Tensor> parse_named(std::string_view bytes, const std::string& path) {
+Tensors parse_named(std::string_view bytes, const std::string& path) {
   Metadata metadata;
-  std::vector<Tensor> tensors;
+  Tensors tensors;
   for (auto& [name, tensor] : parse_safetensors(bytes, path, &metadata)) tensors.push_back(tensor);
   return tensors;
 }
 
-std::vector<Tensor> parse_one(std::string_view bytes, const std::string& path) {
+Tensors parse_one(std::string_view bytes, const std::string& path) {
   return {parse_npy(bytes, path)};
 }
 

@@ -67,8 +67,8 @@ TEST(Mask, CombinedMasksKeepWhatAllKeep) {
 }
 
 TEST(Mask, LengthsAreReadBack) {
-  EXPECT_EQ(Mask::lengths({2, 0}).lengths_of("op", 2, 3), (std::vector<int64_t>{2, 0}));
-  EXPECT_EQ(Mask{}.lengths_of("op", 2, 3), (std::vector<int64_t>{3, 3}));
+  EXPECT_EQ(Mask::lengths({2, 0}).lengths_of("op", 2, 3), (List<int64_t>{2, 0}));
+  EXPECT_EQ(Mask{}.lengths_of("op", 2, 3), (List<int64_t>{3, 3}));
 }
 
 TEST(Mask, WhatDoesNotFitIsSaid) {

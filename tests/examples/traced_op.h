@@ -8,7 +8,7 @@ namespace heed::microscope {
 
 /// A case of an op, recorded; its outputs weighted and added up.
 inline Trace traced(const test::Case& c, DType dtype) {
-  test::Tensors in;
+  Tensors in;
   for (const auto& [name, x] : c.inputs) in.push_back(leaf(cast(x, dtype)));
   Tape tape;
   Recording recording(tape);

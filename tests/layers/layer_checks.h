@@ -16,7 +16,6 @@
 
 namespace heed::test {
 
-using Tensors = std::vector<Tensor>;
 using Leaves = std::vector<NamedLeaf>;
 using Numbers = std::vector<double>;
 

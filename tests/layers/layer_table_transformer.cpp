@@ -179,7 +179,8 @@ void add_transformer_seq2seq(std::vector<Row>& all) {
           std::vector<int64_t> words;
           for (int64_t i = 0; i < b; ++i) words.insert(words.end(), {1, 4, 2});
           const auto lengths = mask.lengths_of("test", b, x.shape()[1]);
-          return Sequence{{}, {f({x, Tensor::ids(words, {b, 3}), lengths}).logits}};
+          return Sequence{
+              {}, {f({x, Tensor::ids(words, {b, 3}), {lengths.begin(), lengths.end()}}).logits}};
         }));
   };
   TransformerOptions o{.source_vocabulary = 7,

@@ -53,7 +53,7 @@ TEST(Seq2Seq, ComputesLuongsEquations) {
     const Mask mask = Mask::lengths(batch.in.source_lengths);
     const auto [h, last] =
         std::get<Lstm>(m.encoder)(embedding(m.source.weight, batch.in.source), mask);
-    std::vector<Tensor> s, cells;
+    Tensors s, cells;
     for (const size_t i : {size_t{0}, size_t{2}}) {
       s.push_back(concat({last.h[i], last.h[i + 1]}, 1));
       cells.push_back(concat({last.c[i], last.c[i + 1]}, 1));

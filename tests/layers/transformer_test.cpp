@@ -193,7 +193,7 @@ TEST(TransformerDecoder, CachedStepsEqualTheWholeSequence) {
     for (const int64_t chunk : {1, 3}) {
       const Pass steps = pass(leaves, [&] {
         const auto memory = f.memory(encoded, mask);
-        std::vector<HeadMemory> past;
+        List<HeadMemory> past;
         std::vector<Tensors> parts(3);
         for (int64_t t = 0; t < 6; t += chunk) {
           const TransformerDecoderOutput o = f(slice(x, 1, t, t + chunk), memory, past);

@@ -19,7 +19,7 @@ struct Problem {
   Rng rng{5};
   Tensor w = leaf(Tensor::normal({3, 4}, 0, 1, rng, f64));
   Tensor b = leaf(Tensor::normal({3}, 0, 1, rng, f64));
-  std::vector<Tensor> sentences;
+  Tensors sentences;
   int64_t tokens = 0;
   Problem() {
     for (const int64_t n : {5, 1, 3, 8, 2, 2, 6}) {

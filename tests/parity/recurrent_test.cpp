@@ -19,8 +19,8 @@ constexpr RecurrentOptions composed() {
 }
 
 // [layers * directions, B, H], as PyTorch has them, as one [B, H] each.
-std::vector<Tensor> states_of(const Tensor& all) {
-  std::vector<Tensor> each;
+Tensors states_of(const Tensor& all) {
+  Tensors each;
   for (int64_t i = 0; i < all.shape()[0]; ++i) each.push_back(select(all, 0, i));
   return each;
 }

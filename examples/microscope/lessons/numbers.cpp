@@ -74,7 +74,7 @@ Tensor normal_leaf(const Shape& shape, Rng& rng, double deviation) {
   return leaf(Tensor::normal(shape, 0, deviation, rng, f64));
 }
 
-std::vector<Numbers> gradients(const std::function<Tensor()>& f, const std::vector<Tensor>& leaves,
+std::vector<Numbers> gradients(const std::function<Tensor()>& f, const Tensors& leaves,
                                const Tensor& cotangent) {
   Tape tape;
   const Tensor y = f();

@@ -28,7 +28,7 @@ Tensor leaf64(std::initializer_list<std::initializer_list<double>> rows);
 Tensor matrix(const Numbers& row_major, int64_t rows);
 Tensor normal_leaf(const Shape& shape, Rng& rng, double deviation = 1);
 /// dL/dx for L = sum(cotangent * f()), of each leaf; zeros where nothing arrives.
-std::vector<Numbers> gradients(const std::function<Tensor()>& f, const std::vector<Tensor>& leaves,
+std::vector<Numbers> gradients(const std::function<Tensor()>& f, const Tensors& leaves,
                                const Tensor& cotangent = {});
 Numbers gradient(const std::function<Tensor()>& f, const Tensor& leaf);
 /// dy[i]/dx[j] as rows, each by one backward pass with a unit cotangent. x is a leaf.

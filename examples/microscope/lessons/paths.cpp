@@ -17,7 +17,7 @@ enum class Blocked { none, attention, recurrence };
 // + c_t with c_t the mean of all h (uniform attention). Each blocked route keeps its value and
 // loses its gradient.
 struct Chain {
-  std::vector<Tensor> x;  // one leaf [1, 1] per word
+  Tensors x;  // one leaf [1, 1] per word
   double w;
 
   Chain(int64_t words, double weight) : w(weight) {
@@ -29,8 +29,8 @@ struct Chain {
     return scale(state, w);
   }
 
-  std::vector<Tensor> encode() const {
-    std::vector<Tensor> h{x[0]};
+  Tensors encode() const {
+    Tensors h{x[0]};
     for (size_t j = 1; j < x.size(); ++j) {
       const Scope scope("encoder", static_cast<int64_t>(j));
       h.push_back(named(again(h.back()) + x[j], fmt::format("h_{}", j + 1)));
@@ -38,13 +38,13 @@ struct Chain {
     return h;
   }
 
-  Tensor mean_of(const std::vector<Tensor>& h) const {
+  Tensor mean_of(const Tensors& h) const {
     const auto n = static_cast<int64_t>(h.size());
     return matmul(softmax(Tensor::zeros({1, n}, f64)), heed::concat(h, 0));
   }
 
   Tensor decode(int64_t steps, bool attention, Blocked blocked) const {
-    const std::vector<Tensor> h = encode();
+    const Tensors h = encode();
     Tensor s = blocked == Blocked::recurrence ? detach(h.back()) : h.back();
     for (int64_t t = 1; t <= steps; ++t) {
       const Scope scope("decoder", t);

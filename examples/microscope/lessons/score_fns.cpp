@@ -74,7 +74,7 @@ Trace trace_of_score(const std::string& score) {
 
 // The largest weight that cosine scores can give: one key along the query, the others against it.
 void cosine_cap(const Attention& cosine_score, const Tensor& q, Findings& found) {
-  std::vector<Tensor> keys{q};
+  Tensors keys{q};
   for (int64_t j = 1; j < kKeys; ++j) keys.push_back(neg(q));
   const Tensor e = cosine_score.scores(q, cosine_score.memory(stack(keys, 1)));
   found.truths.push_back(
