@@ -1,9 +1,7 @@
 #include "optim/shards.h"
 
 #include <atomic>
-#include <condition_variable>
 #include <exception>
-#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -11,16 +9,32 @@
 
 namespace heed {
 
+namespace {
+
+// Waits until `value` is no longer `seen`. A round of a small model ends within microseconds, and a
+// thread that sleeps takes longer than that to wake up; hence it looks again for a while first.
+template <class T>
+void wait_while(const std::atomic<T>& value, T seen) {
+  constexpr int kLooks = 100;
+  for (int i = 0; i < kLooks; ++i) {
+    if (value.load(std::memory_order_acquire) != seen) return;
+    std::this_thread::yield();
+  }
+  value.wait(seen, std::memory_order_acquire);
+}
+
+}  // namespace
+
 struct Shards::Crew {
-  std::mutex mutex;
-  std::condition_variable wake, done;
-  const std::function<void(int64_t shard)>* work = nullptr;  // of this round
-  uint64_t round = 0;                                        // counts the calls of run
-  int64_t running = 0;  // workers that have not finished this round
-  bool stop = false;
-  std::vector<Gradients> results;  // one per shard
+  const std::function<void(int64_t shard)>* work = nullptr;  // of this round; null: the end
+  std::atomic<uint64_t> round = 0;                           // counts the calls of `all`
+  std::atomic<int64_t> running = 0;  // workers that have not finished this round
+  std::vector<Gradients> results;    // one per shard
   std::vector<std::exception_ptr> errors;
   std::vector<std::thread> threads;
+
+  explicit Crew(int64_t count)
+      : results(static_cast<size_t>(count)), errors(static_cast<size_t>(count)) {}
 
   void compute(int64_t shard) {
     try {
@@ -31,53 +45,42 @@ struct Shards::Crew {
   }
 
   void serve(int64_t shard) {
-    for (uint64_t seen = 0;;) {
-      std::unique_lock lock(mutex);
-      wake.wait(lock, [&] { return stop || round != seen; });
-      if (stop) break;
-      seen = round;
-      lock.unlock();
+    for (uint64_t seen = 0;; ++seen) {
+      wait_while(round, seen);
+      if (!work) break;
       compute(shard);
-      lock.lock();
-      if (--running == 0) done.notify_one();
+      if (running.fetch_sub(1, std::memory_order_acq_rel) == 1) running.notify_one();
     }
     results[static_cast<size_t>(shard)] = {};  // to the pool of the thread that took the memory
   }
 
+  void begin(const std::function<void(int64_t)>* what) {
+    work = what;
+    running.store(std::ssize(threads), std::memory_order_relaxed);
+    round.fetch_add(1, std::memory_order_release);
+    round.notify_all();
+  }
+
   // Every thread does `what` with its own number; returns when all have.
   void all(const std::function<void(int64_t)>& what) {
-    {
-      const std::lock_guard lock(mutex);
-      work = &what;
-      errors.assign(errors.size(), nullptr);
-      running = std::ssize(threads);
-      ++round;
-    }
-    wake.notify_all();
+    errors.assign(errors.size(), nullptr);
+    begin(&what);
     compute(0);
-    {
-      std::unique_lock lock(mutex);
-      done.wait(lock, [&] { return running == 0; });
-    }
+    for (int64_t n = running; n > 0; n = running) wait_while(running, n);
     for (const std::exception_ptr& e : errors)
       if (e) std::rethrow_exception(e);
   }
 };
 
-Shards::Shards(int64_t count) : count_(count), crew_(std::make_unique<Crew>()) {
+Shards::Shards(int64_t count) : count_(count) {
   require(count >= 1 && count <= 256, "shards: expected between 1 and 256 threads, got {}", count);
-  crew_->results.resize(static_cast<size_t>(count));
-  crew_->errors.resize(static_cast<size_t>(count));
+  crew_ = std::make_unique<Crew>(count);
   for (int64_t shard = 1; shard < count; ++shard)
     crew_->threads.emplace_back([this, shard] { crew_->serve(shard); });
 }
 
 Shards::~Shards() {
-  {
-    const std::lock_guard lock(crew_->mutex);
-    crew_->stop = true;
-  }
-  crew_->wake.notify_all();
+  crew_->begin(nullptr);
   for (std::thread& t : crew_->threads) t.join();
 }
 
