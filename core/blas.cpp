@@ -80,16 +80,17 @@ int blas_lanes() {
 }
 
 // heed's own product of matrices (core/simd/gemm.h) reads them in place, where BLAS copies both
-// before it multiplies. It is the faster one unless the second factor is large and would be turned
-// in panels for every part of the first, or a transposed first one is large; and for whatever fits
-// the caches where BLAS's kernels are narrower than this CPU.
+// before it multiplies. It is the faster one unless the result is so wide that its rows leave the
+// cache between two parts of k, the second factor is large and would be turned in panels for every
+// part of the first, or a transposed first one is large; and for whatever fits the caches where
+// BLAS's kernels are narrower than this CPU.
 bool in_place(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
               int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
-  constexpr int64_t kLeast = 3, kFew = 128, kFits = int64_t{1} << 20;
+  constexpr int64_t kLeast = 3, kFew = 128, kWide = 640, kFits = int64_t{1} << 20;
   const int own = vector_table().lanes, other = blas_lanes();
   if (other == 0 || own < other || (tb && m < kLeast)) return false;
   const bool large_a = m * k > kFits, large_b = n * k > 2 * kFits;
-  bool worth = !tb || !large_b || m <= kFew;
+  bool worth = (n <= kWide && !(tb && large_b)) || m <= kFew;
   if (ta) worth = !large_a && !large_b;
   if (own > other) worth = !large_a;
   if (worth) vector_table().gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);

@@ -37,6 +37,8 @@ size_t bytes_of(uint32_t size_class) {
   return power + power / 8 * (size_class % 8);
 }
 
+constexpr size_t kLarge = size_t{1} << 20;
+
 // Plain data that needs no construction, so that using it costs no more than a static's address.
 struct Pool {
   std::array<BufferHeader*, kClasses> free{};
@@ -75,8 +77,14 @@ BufferHeader* from_system(size_t bytes, uint32_t size_class) {
 }  // namespace
 
 BufferHeader* take_block(size_t bytes) {
-  const uint32_t c = class_of(bytes);
+  uint32_t c = class_of(bytes);
   ++pool.stats.requests;
+  // A large block that is up to a quarter too large is better than one more of them.
+  for (uint32_t k = 0; bytes >= kLarge && k <= 2 && c + k < kClasses; ++k)
+    if (pool.free[c + k]) {
+      c += k;
+      break;
+    }
   if (c < kClasses && pool.free[c]) {
     BufferHeader* head = std::exchange(pool.free[c], pool.free[c]->next);
     pool.stats.bytes_held -= bytes_of(c);

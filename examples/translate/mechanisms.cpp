@@ -56,9 +56,12 @@ std::vector<Mechanism> mechanisms() {
   };
   constexpr double kSoft = 0.10, kOther = 0.15, kNone = -1;
   rnn("additive", "Bahdanau's decoder, additive score", kSoft, [](auto&) {});
-  for (const Score s : {Score::concat, Score::dot, Score::cosine, Score::location})
-    rnn(std::string(name_of(s)), fmt::format("the same, {} score", name_of(s)),
-        s == Score::location ? kNone : kSoft, [&](auto& o) { o.score = s; });
+  for (const Score s : {Score::concat, Score::dot, Score::cosine})
+    rnn(std::string(name_of(s)), fmt::format("the same, {} score", name_of(s)), kSoft,
+        [&](auto& o) { o.score = s; });
+  // Its state alone must know the place to look at, and 128 units do not hold that.
+  rnn("location", "the same, location score, 256 decoder units", kNone,
+      [](auto& o) { o.score = Score::location, o.decoder_hidden = 256; });
   // With Bahdanau's decoder, whose state has not read the word before, these align worse.
   for (const Score s : {Score::scaled_dot, Score::general})
     rnn(std::string(name_of(s)), fmt::format("Luong's decoder, GRU, {} score", name_of(s)), kSoft,
@@ -102,7 +105,7 @@ namespace {
 // Passes over the data: what learns more slowly gets more. Found by trying.
 int64_t epochs_of(const Mechanism& m, const std::string& task) {
   static const std::map<std::pair<std::string, std::string>, int64_t> kTried{
-      {{"dot", "micro-en-fr"}, 20},        {{"location", "micro-en-fr"}, 20},
+      {{"dot", "micro-en-fr"}, 20},        {{"location", "micro-en-fr"}, 25},
       {{"general", "micro-en-fr"}, 16},    {{"scaled_dot", "micro-en-fr"}, 16},
       {{"gumbel", "reverse"}, 12},         {{"reinforce", "reverse"}, 12},
       {{"location", "reverse"}, 8},        {{"scaled_dot", "copy"}, 24},
