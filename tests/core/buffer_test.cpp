@@ -102,6 +102,38 @@ TEST(Pool, TheSecondRoundAsksTheSystemForNothing) {
   EXPECT_EQ(after.bytes_held, before.bytes_held);
 }
 
+TEST(Pool, ALargeBlockServesForAFifthLessAndNoOther) {
+  if (!kReuse) GTEST_SKIP() << "nothing is reused under AddressSanitizer";
+  const auto asks_the_system = [](size_t held, size_t wanted) {
+    trim_pool();
+    { const Buffer larger(held); }
+    const uint64_t before = pool_stats().allocations;
+    const Buffer b(wanted);
+    EXPECT_TRUE(b.unique());
+    return pool_stats().allocations != before;
+  };
+  EXPECT_FALSE(asks_the_system(5'000'000, 5'000'000));
+  EXPECT_FALSE(asks_the_system(5'000'000, 4'200'000));
+  EXPECT_TRUE(asks_the_system(5'000'000, 3'500'000)) << "too much would lie idle";
+  EXPECT_TRUE(asks_the_system(4'200'000, 5'000'000)) << "too small";
+  EXPECT_TRUE(asks_the_system(50'000, 42'000)) << "small blocks are cheap";
+}
+
+TEST(List, TakesItsMemoryFromThePoolAndReturnsIt) {
+  if (!kReuse) GTEST_SKIP() << "nothing is reused under AddressSanitizer";
+  const auto fill = [] {
+    List<int> list;
+    for (int i = 0; i < 1000; ++i) list.push_back(i);
+    return list[999];
+  };
+  EXPECT_EQ(fill(), 999);
+  const PoolStats before = pool_stats();
+  EXPECT_EQ(fill(), 999);
+  EXPECT_GT(pool_stats().requests, before.requests);
+  EXPECT_EQ(pool_stats().allocations, before.allocations);
+  EXPECT_EQ(pool_stats().bytes_held, before.bytes_held);
+}
+
 TEST(Pool, HoldsWhatWasReleasedUntilItIsTrimmed) {
   if (!kReuse) GTEST_SKIP() << "nothing is held under AddressSanitizer";
   trim_pool();
