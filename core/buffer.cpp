@@ -101,6 +101,10 @@ void give_block(BufferHeader* head) {
   pool.stats.bytes_held += bytes_of(head->size_class);
 }
 
+bool pool_reuses() {
+  return kReuse;
+}
+
 PoolStats pool_stats() {
   return pool.stats;
 }

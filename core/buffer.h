@@ -79,6 +79,10 @@ struct PoolStats {
 };
 PoolStats pool_stats();
 
+/// Whether blocks that were given back are handed out again. Not under AddressSanitizer, so that it
+/// sees every stale access.
+bool pool_reuses();
+
 /// Returns this thread's free lists to the system.
 void trim_pool();
 

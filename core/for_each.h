@@ -7,7 +7,8 @@
 namespace heed {
 
 /// Calls f(0) ... f(count - 1), each once, in any order and on any threads, and returns when all
-/// have ended. No piece may depend on another.
+/// have ended. No piece may depend on another. In what every step does, pass std::cref of a lambda
+/// that captures more than two references: std::function would take memory for a copy of it.
 using ForEach = std::function<void(int64_t count, const std::function<void(int64_t piece)>& f)>;
 
 /// On this thread, one after the other.

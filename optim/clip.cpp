@@ -68,7 +68,7 @@ double clip_global_norm(Gradients& gradients, double max, const ForEach& each) {
     const auto at = static_cast<size_t>(i);
     squares[at] = sum_of_squares(elements(gradients, pieces[at]));
   };
-  each(std::ssize(pieces), std::cref(square));  // a reference: larger functions would be copied
+  each(std::ssize(pieces), std::cref(square));
   const double total = std::accumulate(squares.begin(), squares.end(), 0.0);
   const double norm = std::isfinite(total) ? std::sqrt(total) : careful_norm(gradients);
   if (norm <= max) return norm;

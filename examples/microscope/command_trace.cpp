@@ -117,7 +117,8 @@ int rerun(const RerunCommand& c) {
 Run add_trace(CommandLine& program) {
   const auto c = std::make_shared<TraceCommand>();
   CommandLine sub = program.add_command("trace", "Records a forward and a backward pass");
-  sub.add_option("--case", c->file, "A mechanism on given numbers: a JSON file");
+  sub.add_option("--case", c->file,
+                 "A mechanism on given numbers: a JSON file, as in examples/microscope/cases");
   sub.add_option("--src", c->src, "A source sentence");
   std::vector<Option> of_sentence;
   const auto told = [&](const Option& o) { of_sentence.push_back(o); };

@@ -235,20 +235,8 @@ TEST(Tape, TwoThreadsTrainOnOneWeightAsIfAlone) {
 
 // ---- memory ----
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kPoolReuses = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr bool kPoolReuses = false;
-#else
-constexpr bool kPoolReuses = true;
-#endif
-#else
-constexpr bool kPoolReuses = true;
-#endif
-
 TEST(Tape, ARepeatedStepTakesNothingFromTheSystem) {
-  if (!kPoolReuses) GTEST_SKIP() << "under AddressSanitizer no memory is reused";
+  if (!pool_reuses()) GTEST_SKIP() << "under AddressSanitizer no memory is reused";
   Rng rng(6);
   const Tensor w = leaf(Tensor::normal({16, 16}, 0, 0.1, rng));
   const Tensor bias = leaf(Tensor::zeros({16}));

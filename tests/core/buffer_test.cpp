@@ -11,14 +11,6 @@
 namespace heed {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kReuse = false;
-#elif defined(__has_feature)
-constexpr bool kReuse = !__has_feature(address_sanitizer);
-#else
-constexpr bool kReuse = true;
-#endif
-
 TEST(Buffer, IsAlignedAndWritableToItsLastByte) {
   for (const size_t bytes : {0u, 1u, 63u, 64u, 65u, 80u, 81u, 1000u, 4096u, 100'000u, 1'000'003u}) {
     const Buffer b(bytes);
@@ -87,7 +79,7 @@ TEST(Buffer, AnAbsurdSizeIsBadAlloc) {
 }
 
 TEST(Pool, TheSecondRoundAsksTheSystemForNothing) {
-  if (!kReuse) GTEST_SKIP() << "nothing is reused under AddressSanitizer";
+  if (!pool_reuses()) GTEST_SKIP() << "nothing is reused under AddressSanitizer";
   const auto round = [] {
     std::vector<Buffer> live;
     for (size_t bytes = 1; bytes < 100'000; bytes = bytes * 3 / 2 + 1) live.emplace_back(bytes);
@@ -103,7 +95,7 @@ TEST(Pool, TheSecondRoundAsksTheSystemForNothing) {
 }
 
 TEST(Pool, ALargeBlockServesForAFifthLessAndNoOther) {
-  if (!kReuse) GTEST_SKIP() << "nothing is reused under AddressSanitizer";
+  if (!pool_reuses()) GTEST_SKIP() << "nothing is reused under AddressSanitizer";
   const auto asks_the_system = [](size_t held, size_t wanted) {
     trim_pool();
     { const Buffer larger(held); }
@@ -120,7 +112,7 @@ TEST(Pool, ALargeBlockServesForAFifthLessAndNoOther) {
 }
 
 TEST(List, TakesItsMemoryFromThePoolAndReturnsIt) {
-  if (!kReuse) GTEST_SKIP() << "nothing is reused under AddressSanitizer";
+  if (!pool_reuses()) GTEST_SKIP() << "nothing is reused under AddressSanitizer";
   const auto fill = [] {
     List<int> list;
     for (int i = 0; i < 1000; ++i) list.push_back(i);
@@ -135,7 +127,7 @@ TEST(List, TakesItsMemoryFromThePoolAndReturnsIt) {
 }
 
 TEST(Pool, HoldsWhatWasReleasedUntilItIsTrimmed) {
-  if (!kReuse) GTEST_SKIP() << "nothing is held under AddressSanitizer";
+  if (!pool_reuses()) GTEST_SKIP() << "nothing is held under AddressSanitizer";
   trim_pool();
   EXPECT_EQ(pool_stats().bytes_held, 0u);
   { const Buffer a(1000); }
