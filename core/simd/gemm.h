@@ -67,10 +67,14 @@ inline Vec load_first(int64_t n, const float* p) {
   return load(v);
 }
 inline void store_first(int64_t n, float* p, Vec y) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), y);
+#else
   float v[kLane];
   store(v, y);
   for (int64_t l = 0; l < kLane; ++l)
     if (l < n) p[l] = v[l];
+#endif
 }
 
 struct Block {
@@ -79,8 +83,8 @@ struct Block {
   int64_t a_row, a_col;  // steps from a row, a column of op(a) to the next
   const float* b;        // [depth, V * kLane] with step ldb
   int64_t ldb;
-  float* c;  // [R, V * kLane] with step ldc
-  int64_t ldc;
+  float* c;  // [R, (V - 1) * kLane + last] with step ldc
+  int64_t ldc, last;
   float alpha, beta;
 };
 
@@ -97,10 +101,13 @@ inline void sum_block(const Block& s, std::index_sequence<I...>) {
     for (int v = 0; v < V; ++v) at[v] = load(b + v * kLane);
     ((sum[I] = multiply_add(all_lanes(a[row(I) * s.a_row]), at[col(I)], sum[I])), ...);
   }
-  const auto put = [&s](float* c, Vec y) {
-    store(c, s.beta == 0.0f ? y : multiply_add(all_lanes(s.beta), load(c), y));
+  const auto put = [&s](float* c, Vec y, bool whole) {
+    if (whole) return store(c, s.beta == 0.0f ? y : multiply_add(all_lanes(s.beta), load(c), y));
+    const Vec before = s.beta == 0.0f ? Vec{} : load_first(s.last, c);
+    store_first(s.last, c, s.beta == 0.0f ? y : multiply_add(all_lanes(s.beta), before, y));
   };
-  (put(s.c + row(I) * s.ldc + col(I) * kLane, s.alpha * sum[I]), ...);
+  (put(s.c + row(I) * s.ldc + col(I) * kLane, s.alpha * sum[I], col(I) < V - 1 || s.last == kLane),
+   ...);
 }
 template <int R, int V>
 void block(const Block& s) {
@@ -164,29 +171,16 @@ __attribute__((noinline)) void fill_panel(bool transposed, int64_t depth, int64_
     }
 }
 
-// One panel of columns of c, all rows. `s` is the block of the first row, for whole panels.
-void columns(const Block& s, int64_t m, int64_t cols) {
-  alignas(64) float edge[kRows * kPanel];
+// One panel of columns of c, all m rows; narrow: of one vector. `s` is the block of the first row.
+void columns(const Block& s, int64_t m, bool narrow) {
   const int64_t blocks = (m + kRows - 1) / kRows;
   constexpr auto all = std::make_index_sequence<kRows>{};
-  const bool narrow = cols <= kLane, whole = cols == kPanel || cols == kLane;
   for (int64_t i = 0; i < blocks; ++i) {
     const int64_t first = i * m / blocks, rows = (i + 1) * m / blocks - first;
     Block at = s;
     at.a += first * s.a_row;
     at.c += first * s.ldc;
-    float* c = at.c;
-    if (!whole) at.c = edge, at.ldc = kPanel, at.beta = 0.0f;
     (narrow ? block_of<1>(rows, all) : block_of<2>(rows, all))(at);
-    if (whole) continue;
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t j = 0; j < cols; j += kLane) {
-        const int64_t n = cols - j < kLane ? cols - j : kLane;
-        float* to = c + r * s.ldc + j;
-        const Vec y = load(edge + r * kPanel + j);
-        const Vec before = s.beta == 0.0f ? Vec{} : load_first(n, to);
-        store_first(n, to, s.beta == 0.0f ? y : multiply_add(all_lanes(s.beta), before, y));
-      }
   }
 }
 
@@ -205,9 +199,11 @@ void gemm_all(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, co
         const float* at = tb ? b + j * ldb + from : b + from * ldb + j;
         const bool copied = tb || (cols != kPanel && cols != kLane);
         if (copied) fill_panel(tb, depth, cols, at, ldb, panel);
+        const bool narrow = cols <= kLane;
         columns({depth, a + first * a_row + from * a_col, a_row, a_col, copied ? panel : at,
-                 copied ? kPanel : ldb, c + first * ldc + j, ldc, alpha, from == 0 ? beta : 1.0f},
-                last - first, cols);
+                 copied ? kPanel : ldb, c + first * ldc + j, ldc, narrow ? cols : cols - kLane,
+                 alpha, from == 0 ? beta : 1.0f},
+                last - first, narrow);
       }
     }
   }

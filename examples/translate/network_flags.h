@@ -7,6 +7,7 @@
 
 #include "examples/console/command_line.h"
 #include "examples/translate/network.h"
+#include "examples/translate/source.h"
 
 namespace heed::translate {
 
@@ -18,15 +19,17 @@ struct NetworkFlags {
   std::optional<double> dropout;
   Seq2SeqOptions rnn{.source_vocabulary = 0, .target_vocabulary = 0};
   TransformerOptions transformer{.source_vocabulary = 0, .target_vocabulary = 0};
-  // Options given on the command line that only one kind of network has.
-  std::vector<Option> rnn_only, transformer_only;
+  // Options that only one kind of network has, and those of which one that is given replaces the
+  // task's sizes of the output layer.
+  std::vector<Option> rnn_only, transformer_only, output;
 };
 
 std::shared_ptr<NetworkFlags> add_network_flags(CommandLine& app);
 
-/// The network that was asked for, without its vocabularies. Throws std::invalid_argument that
-/// gives the reason for options that exclude each other.
-NetworkOptions options_of(const NetworkFlags& flags, double default_dropout);
+/// The network that was asked for, without its vocabularies; what was not asked for is as the
+/// task's preset has it. Throws std::invalid_argument that gives the reason for options that
+/// exclude each other.
+NetworkOptions options_of(const NetworkFlags& flags, const Preset& preset);
 
 /// "gru bahdanau additive" or "transformer": for people.
 std::string describe(const NetworkOptions& options);

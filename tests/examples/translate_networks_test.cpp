@@ -33,6 +33,19 @@ TEST_F(TranslateProgram, TrainsAndUsesEveryKindOfNetwork) {
   }
 }
 
+TEST_F(TranslateProgram, ATaskHasSizesOfItsOwnUnlessSomeAreGiven) {
+  const auto model_of = [&](const std::string& options) {
+    const Ran r =
+        sh("$T train --task micro-en-fr --size 30 --epochs 1 --encoder-hidden 4 "
+           "--decoder-hidden 8 -o sizes " +
+           options);
+    const size_t at = r.out.find("model: ");
+    return at == std::string::npos ? r.err : r.out.substr(at, r.out.find('\n', at) - at);
+  };
+  EXPECT_NE(model_of("--tied").find(", tied readout of 128,"), std::string::npos);
+  EXPECT_EQ(model_of("--embedding 8").find("readout"), std::string::npos);
+}
+
 TEST_F(TranslateProgram, SameSeedSameBytesForHardAttentionToo) {
   const std::string options = "--hard straight_through --threads 2 -o ";
   ASSERT_EQ(train(options + "one").code, 0);
