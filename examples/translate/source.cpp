@@ -85,7 +85,7 @@ Preset preset_for(std::string_view task, bool transformer) {
       // Smoothed labels are not what validation asks about: its loss rises while translations get
       // better. Tied word vectors learn from both sides of the decoder, which rare words need.
       {"micro-en-fr",
-       {20, 300, 3e-3, 0.1, 0.1, {.exact = 0.97, .bleu = 99, .aer = 0.15}, 0, "last", 128}},
+       {18, 300, 3e-3, 0.1, 0.1, {.exact = 0.97, .bleu = 99, .aer = 0.15}, 0, "last", 128}},
       {"copy", {3, 1500, 3e-3, 0, 0, kExact}},
       // Validation has sentences longer than any of training: its loss rises while translations of
       // the others get better.
