@@ -131,7 +131,7 @@ int run(TrainCommand& c) {
   Console console(c.json);
   const bool transformer = c.network->model == "transformer";
   const Preset preset = preset_for(c.source->task, transformer);
-  const NetworkOptions network = options_of(*c.network, preset);
+  const NetworkOptions network = options_of(*c.network, preset.dropout);
   settle(c, preset);
   const OutputFolder folder(c.out);
 

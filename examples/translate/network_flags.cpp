@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <span>
 
 #include "core/error.h"
@@ -21,7 +20,7 @@ void add_recurrent(CommandLine& app, NetworkFlags& f) {
     mine(app.add_option(name, value, text).show_default().one_of(words));
   };
   const auto size = [&](const char* name, int64_t& value, double least, const char* text) {
-    return mine(app.add_option(name, value, text).show_default().between(least, 4096));
+    mine(app.add_option(name, value, text).show_default().between(least, 4096));
   };
   word("--cell", f.cell, "gru, lstm, tanh", {"gru", "lstm", "tanh"});
   word("--decoder", f.decoder, "bahdanau or luong: attention before the step, after",
@@ -41,11 +40,14 @@ void add_recurrent(CommandLine& app, NetworkFlags& f) {
        {"zero", "last", "learned"});
   mine(app.add_flag("--unidirectional", f.unidirectional, "The encoder reads forward only"));
   mine(app.add_flag("--residual", f.rnn.residual, "Stacked layers add to their input"));
-  f.output.push_back(size("--embedding", f.rnn.embedding, 1, "Size of word vectors"));
+  size("--embedding", f.rnn.embedding, 1, "Size of word vectors");
   size("--encoder-hidden", f.rnn.encoder_hidden, 1, "Encoder units per direction");
   size("--decoder-hidden", f.rnn.decoder_hidden, 1, "Decoder units");
-  f.output.push_back(
-      size("--readout", f.rnn.readout, 0, "Units of a layer before the output (0: none)"));
+  mine(app.add_option(
+              "--readout", f.readout,
+              "Units of a layer before the output (0: none;\nwithout: as the word vectors, and "
+              "tied)")
+           .between(0, 4096));
 }
 
 void add_transformer(CommandLine& app, NetworkFlags& f) {
@@ -77,9 +79,7 @@ std::shared_ptr<NetworkFlags> add_network_flags(CommandLine& app) {
       .one_of({"rnn", "transformer"});
   app.add_option("--layers", f->layers, "Of encoder and decoder (rnn 1, transformer 2)")
       .between(1, 64);
-  app.add_flag("--tied", f->rnn.tied,
-               "Output weights are the target word vectors\n(micro-en-fr: so, with 128 units, "
-               "without\n--embedding and --readout)");
+  app.add_flag("--tied", f->rnn.tied, "Output weights are the target word vectors");
   app.add_option("--dropout", f->dropout, "Share of activations dropped in training")
       .between(0, 0.95);
   add_recurrent(app, *f);
@@ -87,8 +87,8 @@ std::shared_ptr<NetworkFlags> add_network_flags(CommandLine& app) {
   return f;
 }
 
-NetworkOptions options_of(const NetworkFlags& f, const Preset& preset) {
-  const double dropout = f.dropout.value_or(preset.dropout);
+NetworkOptions options_of(const NetworkFlags& f, double default_dropout) {
+  const double dropout = f.dropout.value_or(default_dropout);
   if (f.model == "transformer") {
     refuse(f.rnn_only, "rnn", f.model);
     TransformerOptions o = f.transformer;
@@ -99,9 +99,8 @@ NetworkOptions options_of(const NetworkFlags& f, const Preset& preset) {
   }
   refuse(f.transformer_only, "transformer", f.model);
   Seq2SeqOptions o = f.rnn;
-  const auto given = [](const Option& option) { return option.count() > 0; };
-  if (preset.tied > 0 && std::none_of(f.output.begin(), f.output.end(), given))
-    o.embedding = o.readout = preset.tied, o.tied = true;
+  o.readout = f.readout.value_or(o.embedding);
+  o.tied = f.rnn.tied || !f.readout;
   o.cell = cell_named(f.cell).value();
   o.decoder = decoder_named(f.decoder).value();
   o.bridge = bridge_named(f.bridge).value();

@@ -7,7 +7,6 @@
 
 #include "examples/console/command_line.h"
 #include "examples/translate/network.h"
-#include "examples/translate/source.h"
 
 namespace heed::translate {
 
@@ -17,19 +16,20 @@ struct NetworkFlags {
   bool unidirectional = false;
   int64_t layers = 0;  // 0: 1 of the rnn, 2 of the transformer
   std::optional<double> dropout;
-  Seq2SeqOptions rnn{.source_vocabulary = 0, .target_vocabulary = 0};
+  // Without: as wide as the word vectors, and tied to them. On small data that is the better
+  // network, and the faster one where the vocabulary is large.
+  std::optional<int64_t> readout;
+  Seq2SeqOptions rnn{.source_vocabulary = 0, .target_vocabulary = 0, .embedding = 128};
   TransformerOptions transformer{.source_vocabulary = 0, .target_vocabulary = 0};
-  // Options that only one kind of network has, and those of which one that is given replaces the
-  // task's sizes of the output layer.
-  std::vector<Option> rnn_only, transformer_only, output;
+  // Options given on the command line that only one kind of network has.
+  std::vector<Option> rnn_only, transformer_only;
 };
 
 std::shared_ptr<NetworkFlags> add_network_flags(CommandLine& app);
 
-/// The network that was asked for, without its vocabularies; what was not asked for is as the
-/// task's preset has it. Throws std::invalid_argument that gives the reason for options that
-/// exclude each other.
-NetworkOptions options_of(const NetworkFlags& flags, const Preset& preset);
+/// The network that was asked for, without its vocabularies. Throws std::invalid_argument that
+/// gives the reason for options that exclude each other.
+NetworkOptions options_of(const NetworkFlags& flags, double default_dropout);
 
 /// "gru bahdanau additive" or "transformer": for people.
 std::string describe(const NetworkOptions& options);

@@ -48,8 +48,6 @@ struct Preset {
   Goals goals;
   int64_t warmup = 0;
   std::string_view keep = "best";  // or "last": whose weights stay
-  // rnn: size of the word vectors and of a readout that is tied to them; 0: as the network has it.
-  int64_t tied = 0;
 };
 Preset preset_for(std::string_view task, bool transformer = false);
 

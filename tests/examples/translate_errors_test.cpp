@@ -60,7 +60,7 @@ TEST_F(TranslateErrors, ImpossibleSizesAreRefused) {
                      std::string("expected a number from 1 to"));
   training_fails("--task copy --size 1000000000000", 2, "from 0 to 5000000");
   training_fails("--data pairs.tsv --max-vocabulary 2", 2, "expected a size above 4");
-  training_fails("--data pairs.tsv --tied", 2, "a tied output needs a readout");
+  training_fails("--data pairs.tsv --tied --readout 4", 2, "a tied output needs a readout");
 }
 
 TEST_F(TranslateErrors, FilesThatDoNotFitAreNamed) {
@@ -144,7 +144,8 @@ TEST_F(TranslateErrors, ModelDirectoriesAreChecked) {
              "config.json: expected a whole number for " + std::string(key) + ", got ");
   broken("sed -i 's/\"seed\": [0-9]*/\"seed\": 0.5/' config.json", "for seed, got 0.5");
   broken("sed -i 's/\"embedding\": 8/\"embedding\": -8/' config.json", "sizes of 1 or more");
-  broken("sed -i 's/\"embedding\": 8/\"embedding\": 4/' config.json", "weights.safetensors");
+  broken("sed -i 's/\"attention_width\": 0/\"attention_width\": 4/' config.json",
+         "weights.safetensors");
   broken("sed -i 's/additive/best/' config.json", "unknown score 'best'");
   broken("echo extra >> source.vocab", "vocabularies of");
   broken("rm target.vocab", "target.vocab: ");

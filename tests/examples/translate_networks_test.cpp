@@ -33,17 +33,18 @@ TEST_F(TranslateProgram, TrainsAndUsesEveryKindOfNetwork) {
   }
 }
 
-TEST_F(TranslateProgram, ATaskHasSizesOfItsOwnUnlessSomeAreGiven) {
+TEST_F(TranslateProgram, TheOutputIsTiedUnlessAReadoutIsAskedFor) {
   const auto model_of = [&](const std::string& options) {
-    const Ran r =
-        sh("$T train --task micro-en-fr --size 30 --epochs 1 --encoder-hidden 4 "
-           "--decoder-hidden 8 -o sizes " +
-           options);
+    const Ran r = sh("$T train --data pairs.tsv --epochs 1 -o sizes " + options);
     const size_t at = r.out.find("model: ");
     return at == std::string::npos ? r.err : r.out.substr(at, r.out.find('\n', at) - at);
   };
-  EXPECT_NE(model_of("--tied").find(", tied readout of 128,"), std::string::npos);
-  EXPECT_EQ(model_of("--embedding 8").find("readout"), std::string::npos);
+  EXPECT_NE(model_of("").find(", tied readout of 128,"), std::string::npos);
+  EXPECT_NE(model_of("--embedding 8").find(", tied readout of 8,"), std::string::npos);
+  EXPECT_NE(model_of("--readout 8").find(", readout of 8,"), std::string::npos);
+  EXPECT_NE(model_of("--readout 8 --embedding 8 --tied").find(", tied readout of 8,"),
+            std::string::npos);
+  EXPECT_EQ(model_of("--readout 0").find("readout"), std::string::npos);
 }
 
 TEST_F(TranslateProgram, SameSeedSameBytesForHardAttentionToo) {
@@ -75,7 +76,7 @@ TEST_F(TranslateProgram, SaysWhyOptionsExcludeEachOther) {
   refused("--window local_p --hard gumbel", "do not go together");
   refused("--score dot --decoder-hidden 30", "needs queries and keys of one size");
   refused("--bridge last --layers 2 --decoder-hidden 30", "the last bridge copies states");
-  refused("--tied", "a tied output needs a readout");
+  refused("--tied --readout 64", "a tied output needs a readout");
   refused("--forcing 0 --forcing-schedule exponential", "expected a ratio in (0, 1]");
 }
 
