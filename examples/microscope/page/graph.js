@@ -226,16 +226,17 @@ const graphPane = {
     ];
   },
   after() {
-    // the box looked at is in sight
-    const current = byId('work').querySelector('.box.current'),
+    // the box looked at is in sight; before anything is, the one with the first op
+    const key = currentBox(drawing.graph) ?? boxOf(trace(), app.folds[app.which], 0);
+    const box = drawing.parts.get(key)?.node,
       frame = byId('work').querySelector('.graphbox');
-    if (!current || !frame) return;
-    const b = current.getBoundingClientRect(),
+    if (!box || !frame) return;
+    const b = box.getBoundingClientRect(),
       f = frame.getBoundingClientRect();
     if (b.left < f.left + 40) frame.scrollLeft += b.left - f.left - 80;
     if (b.right > f.right - 40) frame.scrollLeft += b.right - f.right + 80;
-    if (b.top < f.top) frame.scrollTop += b.top - f.top - 20;
-    if (b.bottom > f.bottom) frame.scrollTop += b.bottom - f.bottom + 20;
+    if (b.top < f.top) frame.scrollTop += b.top - f.top - f.height / 3;
+    if (b.bottom > f.bottom) frame.scrollTop += b.bottom - f.bottom + f.height / 3;
   },
   update: updateGraph,
   svg: () => graphSvg(shown(), layoutNow(shown())).svg,

@@ -47,6 +47,21 @@ async function opensAndSteps(tab) {
   return texts;
 }
 
+/// A large graph begins below the edge of its frame or above it: the first op is scrolled to.
+async function beginsWithTheFirstOp(tab) {
+  microscope('trace', '--src', 'a b c d e', '--tgt', 'f g h i j', '--layers', '2', '-o', 'tall.json');
+  await tab.open(view('tall.html', 'tall.json'));
+  await tab.until(READY);
+  const seen = `(() => {
+    const f = document.querySelector('.graphbox').getBoundingClientRect();
+    const b = drawing.parts.get(boxOf(trace(), app.folds[0], 0)).node.getBoundingClientRect();
+    return b.top >= f.top && b.bottom <= f.bottom && b.left >= f.left && b.right <= f.right;
+  })()`;
+  await tab.size(1440, 500);
+  await tab.run('go({})');
+  check(await tab.run(seen), 'the first op is in sight');
+}
+
 async function showsTheStoredNumbers(tab) {
   for (const [digits, places] of [
     ['6', 6],
@@ -248,6 +263,7 @@ async function main() {
       worksByKeyboard,
       offersTablesAndFiles,
       seesColours,
+      beginsWithTheFirstOp,
       ...traces,
     ]) {
       console.log(test.name);
