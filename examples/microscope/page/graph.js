@@ -226,11 +226,14 @@ const graphPane = {
     ];
   },
   after() {
-    // the box looked at is in sight; before anything is, the one with the first op
-    const key = currentBox(drawing.graph) ?? boxOf(trace(), app.folds[app.which], 0);
-    const box = drawing.parts.get(key)?.node,
-      frame = byId('work').querySelector('.graphbox');
-    if (!box || !frame) return;
+    // the box looked at is in sight; in a graph nobody has moved in yet, the one with the first op
+    const frame = byId('work').querySelector('.graphbox');
+    if (!frame) return;
+    const untouched = app.step === 0 && !frame.scrollLeft && !frame.scrollTop;
+    const key =
+      currentBox(drawing.graph) ?? (untouched && boxOf(trace(), app.folds[app.which], 0));
+    const box = key && drawing.parts.get(key)?.node;
+    if (!box) return;
     const b = box.getBoundingClientRect(),
       f = frame.getBoundingClientRect();
     if (b.left < f.left + 40) frame.scrollLeft += b.left - f.left - 80;

@@ -59,6 +59,13 @@ async function beginsWithTheFirstOp(tab) {
     return b.top >= f.top && b.bottom <= f.bottom && b.left >= f.left && b.right <= f.right;
   })()`;
   check(await tab.run(seen), 'the first op is in sight');
+  // The graph is moved in the next frame.
+  const place = `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(
+    () => done(document.querySelector('.graphbox').scrollLeft))))`;
+  await tab.run('stepTo(trace().ops.length)');
+  const before = await tab.run(place);
+  await tab.run('go({op: -1})');
+  check(before > 0 && (await tab.run(place)) === before, 'looking at nothing leaves the graph');
 }
 
 async function showsTheStoredNumbers(tab) {
