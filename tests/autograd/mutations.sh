@@ -2,6 +2,7 @@
 # Do the gradient tests notice? Plants one-line errors in backward passes, one at a time, and demands
 # that the tests fail and name the op. Works on a copy; run by hand (about five minutes):
 #   tests/autograd/mutations.sh [op...]       only the errors in these ops
+#   tests/autograd/mutations.sh --check       only whether every line to be changed is there (a test)
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 wanted=" $* "
@@ -21,19 +22,19 @@ mutations=(
   "ops_matmul.cpp|matmul|first factor's share forgotten|add_product(flow, 0, kPlain, dy, kTransposed, b);|"
   "ops_shape.cpp|permute|axes not put back|back[static_cast<size_t>(order[static_cast<size_t>(i)])] = i;|back[static_cast<size_t>(i)] = order[static_cast<size_t>(i)];"
   "ops_shape.cpp|slice|wrong place|part_of(flow.dx(0), axis, begin, end)|part_of(flow.dx(0), axis, 0, end - begin)"
-  "ops_shape.cpp|concat|every part gets the first|at += sizes[i];|at += 0;"
+  "ops_shape.cpp|concat|every part gets the first|part_of(flow.dy(), axis, begin, end)|part_of(flow.dy(), axis, 0, end - begin)"
   "ops_reduce.cpp|mean|division forgotten|scale_in_place(share, 1.0 / static_cast<double>(count));|"
   "ops_reduce.cpp|max|= for +=|()[i]] += dy|()[i]] = dy"
   "ops_reduce.cpp|logsumexp|= for +=|to[r * n + j] += std::exp|to[r * n + j] = std::exp"
-  "ops_softmax.cpp|softmax|term deleted|p[j] * (g[j] - mean)|p[j] * g[j] + 0 * mean"
-  "ops_softmax.cpp|softmax|= for +=|to[r * n + j] += p[j]|to[r * n + j] = p[j]"
+  "../core/vector_math.cpp|softmax|term deleted|y[i] * (dy[i] - mean)|y[i] * dy[i] + 0 * mean"
+  "../core/vector_math.cpp|softmax|factor deleted|y[i] * (dy[i] - mean)|dy[i] - mean"
   "ops_softmax.cpp|log_softmax|softmax forgotten|g[j] - std::exp(l[j]) * total|g[j] - total"
   "backward.cpp|embedding|an id that comes twice counts once|vaxpy(width, T(1), from.data<T>() + k * width, out + id[k] * width);|std::memcpy(out + id[k] * width, from.data<T>() + k * width, static_cast<size_t>(width) * sizeof(T));"
   "ops_nn.cpp|dropout|mask forgotten|return factor * g;|return 0 * factor + g;"
-  "ops_nn.cpp|layer_norm|term deleted| - nr[j] * mean_gn|"
-  "ops_nn.cpp|layer_norm|= for +=|dgain[j] += dyp|dgain[j] = dyp"
+  "../core/simd/layer_norm.h|layer_norm|term deleted|norm[i] * along|0 * along"
+  "ops_nn.cpp|layer_norm|every row takes the first|dyp + r * d, norm + r * d, dgain|dyp + r * d, norm, dgain"
   "ops_loss.cpp|cross_entropy|mean over all tokens|g /= static_cast<T>(count);|g /= static_cast<T>(rows);"
-  "ops_loss.cpp|cross_entropy|smoothing forgotten|(p[static_cast<size_t>(j)] - share) * g|(p[static_cast<size_t>(j)] - 0 * share) * g"
+  "ops_loss.cpp|cross_entropy|smoothing forgotten|(d[j] - share) * g|(d[j] - 0 * share) * g"
   "ops_attention.cpp|additive_score|derivative of tanh forgotten|* (1 - row[j] * row[j]);|;"
   "ops_attention.cpp|additive_score|every query adds to the first|dq + (b * t_max + t) * a|dq + b * t_max * a"
   "ops_attention.cpp|unit|length forgotten|(g[j] - along * yp[j]) / l[r]|(g[j] - along * yp[j])"
@@ -46,6 +47,20 @@ mutations=(
   "detail/rnn_walk.h|rnn_sequence|padding leaks in|if (w.active(b, t)) vaxpy(w.hidden|vaxpy(w.hidden"
   "backward.cpp|Tape|shared memory written|if (s.shared) {|if (false) {"
 )
+
+# A mutation's parts: file, op, what, line, wrong.
+parts() {
+  IFS='|' read -r file op what line wrong <<< "${1//\\|/$'\x01'}"
+  line=${line//$'\x01'/|} wrong=${wrong//$'\x01'/|}
+}
+
+for mutation in "${mutations[@]}"; do
+  parts "$mutation"
+  [[ $(< "$root/autograd/$file") == *"$line"* ]] && continue
+  echo "$file does not hold the line to be changed: $line"
+  exit 1
+done
+[[ $wanted != " --check " ]] || exit 0
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -65,15 +80,10 @@ check || { tail -20 "$scratch/test.log"; echo "the tests fail before anything wa
 
 planted=0 missed=0
 for mutation in "${mutations[@]}"; do
-  IFS='|' read -r file op what line wrong <<< "${mutation//\\|/$'\x01'}"
-  line=${line//$'\x01'/|} wrong=${wrong//$'\x01'/|}
+  parts "$mutation"
   [[ $wanted == "  " || $wanted == *" $op "* ]] || continue
   source=$scratch/autograd/$file
   text=$(< "$source")
-  if [[ $text != *"$line"* ]]; then
-    echo "$file does not hold the line to be changed: $line"
-    exit 1
-  fi
   printf '%s\n' "${text/"$line"/"$wrong"}" > "$source"
   planted=$((planted + 1))
   if check; then
