@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/buffer.h"
 #include "core/detail/blas_core.h"
 #include "core/vector_math.h"
 
@@ -79,22 +80,21 @@ int blas_lanes() {
   return lanes;
 }
 
-// heed's own product of matrices (core/simd/gemm.h) reads them in place, where BLAS copies both
-// before it multiplies. It is the faster one unless the result is so wide that its rows leave the
-// cache between two parts of k, the second factor is large and would be turned in panels for every
-// part of the first, or a transposed first one is large; and for whatever fits the caches where
-// BLAS's kernels are narrower than this CPU.
-bool in_place(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
+// heed's own product of matrices (core/simd/gemm.h) reads factors that fit the second cache where
+// they are, or copies them part by part. Left to BLAS: whatever this CPU's own vectors are narrower
+// for, and large factors whose rows are a multiple of 4 KiB apart, and so in one place of the first
+// cache.
+bool multiply(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
               int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
-  constexpr int64_t kLeast = 3, kFew = 128, kWide = 640, kFits = int64_t{1} << 20;
+  constexpr int64_t kLeast = 3, kFew = 64, kFits = int64_t{1} << 18, kSamePlace = 1024;
   const int own = vector_table().lanes, other = blas_lanes();
   if (other == 0 || own < other || (tb && m < kLeast)) return false;
-  const bool large_a = m * k > kFits, large_b = n * k > 2 * kFits;
-  bool worth = (n <= kWide && !(tb && large_b)) || m <= kFew;
-  if (ta) worth = !large_a && !large_b;
-  if (own > other) worth = !large_a;
-  if (worth) vector_table().gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-  return worth;
+  const bool fits = m * k <= kFits && n * k <= (m <= kFew ? 4 * kFits : kFits);
+  if (!fits && !ta && lda % kSamePlace == 0 && own == other) return false;
+  const Buffer room = fits ? Buffer() : Buffer(sizeof(float) * simd::kGemmRoom);
+  vector_table().gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc,
+                      fits ? nullptr : reinterpret_cast<float*>(room.data()));
+  return true;
 }
 
 }  // namespace
@@ -110,7 +110,7 @@ void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, T
   if (thin(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
   prepare();
   if constexpr (std::is_same_v<T, float>)
-    if (in_place(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
+    if (multiply(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
   const auto ta = transpose_a ? CblasTrans : CblasNoTrans;
   const auto tb = transpose_b ? CblasTrans : CblasNoTrans;
   const auto i32 = [](int64_t v) { return static_cast<int>(v); };

@@ -1,9 +1,11 @@
-// A matrix product for factors that fit the caches: no copy of a, b read in place (or turned in
-// panels where it is transposed), the result kept in registers. BLAS copies both factors before it
-// begins, which costs more than the product itself when there are few rows. Included only by
-// core/simd/kernels.cpp, which is compiled once per instruction set; hence everything here has
-// internal linkage.
+// Matrix products whose sums stay in registers, in two ways that add up the same numbers in the
+// same order. In place, for factors that fit the caches: a is read where it is, and so is b, or it
+// is turned in panels where it is transposed; BLAS copies both factors before it begins, which
+// costs more than the product itself when there are few rows. Copied, for larger ones. Included
+// only by core/simd/kernels.cpp, which is compiled once per instruction set; hence everything here
+// has internal linkage.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -12,6 +14,7 @@
 #endif
 
 #include "core/simd/riffle.h"
+#include "core/simd/table.h"
 
 namespace {
 
@@ -26,7 +29,8 @@ constexpr int kLane = 4, kRows = 6;
 #endif
 constexpr int64_t kPanel = 2 * kLane;  // columns of c that one block computes
 constexpr int64_t kDepth = 256;        // rows of b at a time: a panel of them fits the first cache
-constexpr int64_t kStay = 480;         // rows of a at a time: kDepth columns of them fit the second
+constexpr int64_t kWide = 512;  // columns of b, if copied: kDepth rows of them fit the second
+static_assert(kDepth * (kWide + kRows) <= heed::simd::kGemmRoom);
 
 typedef float Vec __attribute__((vector_size(sizeof(float) * kLane)));
 
@@ -56,8 +60,11 @@ inline Vec multiply_add(Vec x, Vec y, Vec z) {
   return x * y + z;
 #endif
 }
-// The first n elements, where n <= kLane (the others 0): compilers make masked moves of these.
+// The first n elements, where n <= kLane (the others 0).
 inline Vec load_first(int64_t n, const float* p) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p);
+#else
   float v[kLane];
   for (int64_t l = 0; l < kLane; ++l) {
     float t = 0.0f;
@@ -65,6 +72,7 @@ inline Vec load_first(int64_t n, const float* p) {
     v[l] = t;
   }
   return load(v);
+#endif
 }
 inline void store_first(int64_t n, float* p, Vec y) {
 #if defined(__AVX512F__)
@@ -89,30 +97,43 @@ struct Block {
 };
 
 // c = alpha * op(a) b + beta * c for R rows and V vectors of columns. I counts the R * V sums: with
-// constant places all of them stay in registers, where loops over them would begin in memory.
+// constant places all of them stay in registers, where loops over them would begin in memory. The
+// rows of a are reached from every fourth of them: a pointer or a step for each is more than there
+// are registers for, and fetching it from elsewhere takes the place of a multiplication.
 template <int R, int V, size_t... I>
 inline void sum_block(const Block& s, std::index_sequence<I...>) {
   constexpr auto row = [](size_t i) { return static_cast<int64_t>(i) / V; };
   constexpr auto col = [](size_t i) { return static_cast<int64_t>(i) % V; };
+  constexpr int64_t kFourths = (R + 3) / 4;
+  const float *a[kFourths], *b = s.b;
+  for (int64_t f = 0; f < kFourths; ++f) a[f] = s.a + 4 * f * s.a_row;
+  const int64_t step = s.a_row, steps = 3 * s.a_row;
+  const auto element = [&](int64_t r) {
+    const float* at = a[r / 4];
+    return r % 4 == 0 ? at[0] : r % 4 == 1 ? at[step] : r % 4 == 2 ? at[2 * step] : at[steps];
+  };
   Vec sum[R * V] = {(static_cast<void>(I), Vec{})...};
-  const float *a = s.a, *b = s.b;
-  for (int64_t l = 0; l < s.depth; ++l, a += s.a_col, b += s.ldb) {
+  for (int64_t l = 0; l < s.depth; ++l, b += s.ldb) {
     Vec at[V];
     for (int v = 0; v < V; ++v) at[v] = load(b + v * kLane);
-    ((sum[I] = multiply_add(all_lanes(a[row(I) * s.a_row]), at[col(I)], sum[I])), ...);
+    ((sum[I] = multiply_add(all_lanes(element(row(I))), at[col(I)], sum[I])), ...);
+    for (int64_t f = 0; f < kFourths; ++f) a[f] += s.a_col;
   }
-  const auto put = [&s](float* c, Vec y, bool whole) {
-    if (whole) return store(c, s.beta == 0.0f ? y : multiply_add(all_lanes(s.beta), load(c), y));
-    const Vec before = s.beta == 0.0f ? Vec{} : load_first(s.last, c);
-    store_first(s.last, c, s.beta == 0.0f ? y : multiply_add(all_lanes(s.beta), before, y));
+  // Read here, because no register was left for them before, and once, because a store to c could
+  // change them as far as a compiler can see.
+  const float alpha = s.alpha, beta = s.beta;
+  const int64_t last = s.last, ldc = s.ldc;
+  float* const c = s.c;
+  const auto put = [=](float* to, Vec y, bool whole) {
+    if (whole) return store(to, beta == 0.0f ? y : multiply_add(all_lanes(beta), load(to), y));
+    const Vec before = beta == 0.0f ? Vec{} : load_first(last, to);
+    store_first(last, to, beta == 0.0f ? y : multiply_add(all_lanes(beta), before, y));
   };
-  (put(s.c + row(I) * s.ldc + col(I) * kLane, s.alpha * sum[I], col(I) < V - 1 || s.last == kLane),
-   ...);
+  (put(c + row(I) * ldc + col(I) * kLane, alpha * sum[I], col(I) < V - 1 || last == kLane), ...);
 }
 template <int R, int V>
 void block(const Block& s) {
-  const Block mine = s;  // a copy that no store below can reach
-  sum_block<R, V>(mine, std::make_index_sequence<static_cast<size_t>(R) * V>{});
+  sum_block<R, V>(s, std::make_index_sequence<static_cast<size_t>(R) * V>{});
 }
 
 using BlockOf = void (*)(const Block&);
@@ -171,42 +192,111 @@ __attribute__((noinline)) void fill_panel(bool transposed, int64_t depth, int64_
     }
 }
 
+inline void run_block(const Block& s, int64_t rows, bool narrow) {
+  constexpr auto all = std::make_index_sequence<kRows>{};
+  (narrow ? block_of<1>(rows, all) : block_of<2>(rows, all))(s);
+}
+
 // One panel of columns of c, all m rows; narrow: of one vector. `s` is the block of the first row.
 void columns(const Block& s, int64_t m, bool narrow) {
   const int64_t blocks = (m + kRows - 1) / kRows;
-  constexpr auto all = std::make_index_sequence<kRows>{};
   for (int64_t i = 0; i < blocks; ++i) {
     const int64_t first = i * m / blocks, rows = (i + 1) * m / blocks - first;
     Block at = s;
     at.a += first * s.a_row;
     at.c += first * s.ldc;
-    (narrow ? block_of<1>(rows, all) : block_of<2>(rows, all))(at);
+    run_block(at, rows, narrow);
+  }
+}
+
+void in_place(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
+              int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
+  alignas(64) float panel[kDepth * kPanel];
+  const int64_t a_row = ta ? 1 : lda, a_col = ta ? lda : 1;
+  for (int64_t from = 0; from < k; from += kDepth) {
+    const int64_t depth = k - from < kDepth ? k - from : kDepth;
+    for (int64_t j = 0; j < n; j += kPanel) {
+      const int64_t cols = n - j < kPanel ? n - j : kPanel;
+      const float* at = tb ? b + j * ldb + from : b + from * ldb + j;
+      const bool turned = tb || (cols != kPanel && cols != kLane);
+      if (turned) fill_panel(tb, depth, cols, at, ldb, panel);
+      const bool narrow = cols <= kLane;
+      columns({depth, a + from * a_col, a_row, a_col, turned ? panel : at, turned ? kPanel : ldb,
+               c + j, ldc, narrow ? cols : cols - kLane, alpha, from == 0 ? beta : 1.0f},
+              m, narrow);
+    }
+  }
+}
+
+// Rows of the transposed a, one block of them in the order of use: [depth, kRows].
+void fill_rows(int64_t rows, int64_t depth, const float* a, int64_t lda, float* to) {
+  if (rows == kRows)  // a number that is known here: two moves instead of a call
+    for (int64_t l = 0; l < depth; ++l)
+      std::memcpy(to + l * kRows, a + l * lda, sizeof(float) * kRows);
+  else
+    for (int64_t l = 0; l < depth; ++l) std::copy_n(a + l * lda, rows, to + l * kRows);
+}
+
+// Columns first <= l < last of some rows of op(a) are asked for before they are needed.
+inline void fetch(bool ta, int64_t rows, int64_t first, int64_t last, const float* a, int64_t lda) {
+  constexpr int64_t kLine = 16;
+  if (ta)
+    for (int64_t l = first; l < last; ++l) __builtin_prefetch(a + l * lda + rows - 1, 0, 2);
+  else
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t l = first; l < last; l += kLine) __builtin_prefetch(a + r * lda + l, 0, 2);
+}
+
+inline void fetch_result(const float* c, int64_t ldc, int64_t rows, int64_t cols) {
+  for (int64_t r = 0; r < rows; ++r, c += ldc) {
+    __builtin_prefetch(c, 1);
+    __builtin_prefetch(c + cols / 2, 1);
+    __builtin_prefetch(c + cols - 1, 1);
+  }
+}
+
+// `room` for kDepth * (kWide + kRows) numbers: panels of b, then rows of a where it is transposed.
+void copied(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
+            int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc,
+            float* room) {
+  const int64_t a_row = ta ? 1 : lda, a_col = ta ? lda : 1;
+  float* const turned = room + kDepth * kWide;
+  for (int64_t left = 0; left < n; left += kWide) {
+    const int64_t right = n - left < kWide ? n : left + kWide;
+    const auto width = [right](int64_t j) { return right - j < kPanel ? right - j : kPanel; };
+    for (int64_t from = 0; from < k; from += kDepth) {
+      const int64_t depth = k - from < kDepth ? k - from : kDepth;
+      for (int64_t j = left; j < right; j += kPanel)
+        fill_panel(tb, depth, width(j), tb ? b + j * ldb + from : b + from * ldb + j, ldb,
+                   room + (j - left) * kDepth);
+      for (int64_t i = 0; i < m; i += kRows) {
+        const int64_t rows = m - i < kRows ? m - i : kRows;
+        const float* at = a + i * a_row + from * a_col;
+        if (ta) fill_rows(rows, depth, at, lda, turned);
+        const int64_t next = m - i - rows < kRows ? m - i - rows : kRows;
+        const int64_t share = depth * kPanel / (right - left) + 1;
+        for (int64_t j = left; j < right; j += kPanel) {
+          const int64_t first = (j - left) / kPanel * share, last = first + share;
+          if (next > 0) fetch(ta, next, first, last < depth ? last : depth, at + rows * a_row, lda);
+          const bool narrow = width(j) <= kLane;
+          fetch_result(c + i * ldc + j, ldc, rows, width(j));
+          run_block({depth, ta ? turned : at, a_row, ta ? kRows : a_col, room + (j - left) * kDepth,
+                     kPanel, c + i * ldc + j, ldc, narrow ? width(j) : width(j) - kLane, alpha,
+                     from == 0 ? beta : 1.0f},
+                    rows, narrow);
+        }
+      }
+    }
   }
 }
 
 void gemm_all(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
-              int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
-  alignas(64) float panel[kDepth * kPanel];
-  const int64_t a_row = ta ? 1 : lda, a_col = ta ? lda : 1;
-  const int64_t parts = (m + kStay - 1) / kStay, blocks = (m + kRows - 1) / kRows;
-  for (int64_t p = 0; p < parts; ++p) {  // rows of a whose part of kDepth columns stays in L2
-    const int64_t first = p * blocks / parts * kRows;
-    const int64_t last = p + 1 < parts ? (p + 1) * blocks / parts * kRows : m;
-    for (int64_t from = 0; from < k; from += kDepth) {
-      const int64_t depth = k - from < kDepth ? k - from : kDepth;
-      for (int64_t j = 0; j < n; j += kPanel) {
-        const int64_t cols = n - j < kPanel ? n - j : kPanel;
-        const float* at = tb ? b + j * ldb + from : b + from * ldb + j;
-        const bool copied = tb || (cols != kPanel && cols != kLane);
-        if (copied) fill_panel(tb, depth, cols, at, ldb, panel);
-        const bool narrow = cols <= kLane;
-        columns({depth, a + first * a_row + from * a_col, a_row, a_col, copied ? panel : at,
-                 copied ? kPanel : ldb, c + first * ldc + j, ldc, narrow ? cols : cols - kLane,
-                 alpha, from == 0 ? beta : 1.0f},
-                last - first, narrow);
-      }
-    }
-  }
+              int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc,
+              float* room) {
+  if (room)
+    copied(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, room);
+  else
+    in_place(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/blas.h"
+#include "core/buffer.h"
 #include "core/vector_math.h"
 #include "tests/bench/measure.h"
 #include "tests/bench/training.h"
@@ -41,8 +42,15 @@ void multiply_heed(const Product& p, const float* a, const float* b, float* c) {
   gemm<float>(p.ta, p.tb, p.m, p.n, p.k, 1.0f, a, step_a(p), b, step_b(p), 0.0f, c, p.n);
 }
 
-void multiply_kernel(const Product& p, const float* a, const float* b, float* c) {
-  vector_table().gemm(p.ta, p.tb, p.m, p.n, p.k, 1.0f, a, step_a(p), b, step_b(p), 0.0f, c, p.n);
+void multiply_in_place(const Product& p, const float* a, const float* b, float* c) {
+  vector_table().gemm(p.ta, p.tb, p.m, p.n, p.k, 1.0f, a, step_a(p), b, step_b(p), 0.0f, c, p.n,
+                      nullptr);
+}
+
+void multiply_copied(const Product& p, const float* a, const float* b, float* c) {
+  const Buffer room(sizeof(float) * simd::kGemmRoom);
+  vector_table().gemm(p.ta, p.tb, p.m, p.n, p.k, 1.0f, a, step_a(p), b, step_b(p), 0.0f, c, p.n,
+                      reinterpret_cast<float*>(room.data()));
 }
 
 std::string blas_core_in_use(bool choose) {

@@ -10,9 +10,11 @@ namespace heed::bench {
 
 /// c [m, n] = op(a) op(b), dense factors.
 using Multiply = void (*)(const Product& p, const float* a, const float* b, float* c);
-void multiply_blas(const Product& p, const float* a, const float* b, float* c);    // cblas_sgemm
-void multiply_heed(const Product& p, const float* a, const float* b, float* c);    // core/blas.h
-void multiply_kernel(const Product& p, const float* a, const float* b, float* c);  // heed's own
+void multiply_blas(const Product& p, const float* a, const float* b, float* c);  // cblas_sgemm
+void multiply_heed(const Product& p, const float* a, const float* b, float* c);  // core/blas.h
+// heed's own two ways, of which core/blas.h chooses one or BLAS.
+void multiply_in_place(const Product& p, const float* a, const float* b, float* c);
+void multiply_copied(const Product& p, const float* a, const float* b, float* c);
 
 /// The kernels that BLAS uses in this process: those that heed chose (`choose`), or, asked before
 /// anything in heed needed BLAS, those that BLAS chose by itself.

@@ -24,7 +24,10 @@ const std::vector<Shape>& shapes() {
       {"small state", {false, true, 128, 1536, 512, 1}},
       {"small state, backward", {false, false, 128, 512, 1536, 1}},
       {"small weight gradient", {true, false, 1536, 512, 1792, 1}},
-      {"small logits, 32 rows", {false, true, 448, 5893, 512, 1}},
+      {"small logits", {false, true, 1792, 5893, 256, 1}},
+      {"small logits, weights", {true, false, 5893, 256, 1792, 1}},
+      {"small projection", {false, true, 1792, 768, 256, 1}},
+      {"small projection, weights", {true, false, 768, 256, 1792, 1}},
       {"toy projection", {false, true, 352, 192, 64, 1}},
       {"toy projection, out", {false, true, 352, 64, 64, 1}},
       {"toy projection, backward", {false, false, 352, 64, 192, 1}},
@@ -62,13 +65,15 @@ std::vector<GemmFigure> measure_gemms(double seconds) {
   };
   constexpr Maker makers[] = {{"BLAS, its own choice", false, multiply_blas},
                               {"BLAS, heed's choice", true, multiply_blas},
-                              {"heed's kernel", true, multiply_kernel},
+                              {"heed, in place", true, multiply_in_place},
+                              {"heed, copied", true, multiply_copied},
                               {"heed's gemm", true, multiply_heed}};
   std::vector<GemmFigure> all;
   for (const Maker& maker : makers) {
     const Json measured = in_child([&]() -> Json {
       std::string core = blas_core_in_use(maker.choose);
-      if (maker.multiply == multiply_kernel) core = vector_name();
+      if (maker.multiply == multiply_in_place || maker.multiply == multiply_copied)
+        core = vector_name();
       return {{"core", core}, {"gflops", speeds(maker.multiply, seconds / std::size(makers))}};
     });
     for (size_t i = 0; i < shapes().size(); ++i)
