@@ -206,12 +206,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const Tensor b = bias.defined() ? dense(bias) : bias;
   Tensor y = rows.cols == 0 ? Tensor::zeros(shape, x.dtype()) : Tensor::empty(shape, x.dtype());
   dispatch(x.dtype(), "linear", [&]<class T>() {
-    // The product is added to rows that hold the bias: no second pass over y.
-    T* to = y.mutable_data<T>();
-    for (int64_t at = 0; b.defined() && at < y.numel(); at += out)
-      std::copy_n(b.data<T>(), out, to + at);
-    gemm<T>(false, true, rows.rows, out, rows.cols, T(1), rows.data<T>(), rows.step, w.data<T>(),
-            w.step, T(b.defined() ? 1 : 0), to, out);
+    affine<T>(rows.rows, out, rows.cols, rows.data<T>(), rows.step, w.data<T>(), w.step,
+              b.defined() ? b.data<T>() : nullptr, y.mutable_data<T>(), out);
   });
   return record(Linear_{x, weight}, y, x, weight, bias);
 }

@@ -35,15 +35,15 @@ void rescale(int64_t m, int64_t n, T beta, T* c, int64_t ldc) {
     for (int64_t j = 0; j < n; ++j) c[i * ldc + j] = beta == T(0) ? T(0) : beta * c[i * ldc + j];
 }
 
+constexpr int64_t kThin = 1 << 14;  // m n k; larger ones are worth BLAS's preparations
+
 // The products of attention, one query against one sentence, are a row times a matrix, and their
 // gradients a column times a row: BLAS spends more on preparing those than on computing them.
 // Returns false for every other product.
 template <class T>
 bool thin(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
           const T* b, int64_t ldb, T beta, T* c, int64_t ldc) {
-  constexpr int64_t kMost = 1 << 14;  // larger ones are worth BLAS's preparations
-  constexpr int64_t kTiny = 128;      // smaller ones are done before a factor is turned
-  if (m * n * k > kMost) return false;
+  constexpr int64_t kTiny = 128;  // smaller ones are done before a factor is turned
   if (tb && !ta && m * n * k <= kTiny) {
     for (int64_t i = 0; i < m; ++i)
       for (int64_t j = 0; j < n; ++j) {
@@ -84,17 +84,48 @@ int blas_lanes() {
 // they are, or copies them part by part. Left to BLAS: whatever this CPU's own vectors are narrower
 // for, and large factors whose rows are a multiple of 4 KiB apart, and so in one place of the first
 // cache.
-bool multiply(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
-              int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
+bool multiply(const simd::Gemm& g) {
   constexpr int64_t kLeast = 3, kFew = 64, kFits = int64_t{1} << 18, kSamePlace = 1024;
   const int own = vector_table().lanes, other = blas_lanes();
-  if (other == 0 || own < other || (tb && m < kLeast)) return false;
-  const bool fits = m * k <= kFits && n * k <= (m <= kFew ? 4 * kFits : kFits);
-  if (!fits && !ta && lda % kSamePlace == 0 && own == other) return false;
+  if (other == 0 || own < other || (g.tb && g.m < kLeast)) return false;
+  const bool fits = g.m * g.k <= kFits && g.n * g.k <= (g.m <= kFew ? 4 * kFits : kFits);
+  if (!fits && !g.ta && g.lda % kSamePlace == 0 && own == other) return false;
   const Buffer room = fits ? Buffer() : Buffer(sizeof(float) * simd::kGemmRoom);
-  vector_table().gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc,
-                      fits ? nullptr : reinterpret_cast<float*>(room.data()));
+  vector_table().gemm(g, fits ? nullptr : reinterpret_cast<float*>(room.data()));
   return true;
+}
+
+// c = alpha * op(a) op(b) + beta * d as in simd::Gemm.
+template <class T>
+void gemm_onto(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
+               const T* b, int64_t ldb, T beta, const T* d, int64_t ldd, T* c, int64_t ldc) {
+  if (m == 0 || n == 0) return;
+  const auto put_d = [&] {  // for those who can only add to c
+    if (d == c || beta == T(0)) return;
+    for (int64_t i = 0; i < m; ++i) std::copy_n(d + i * ldd, n, c + i * ldc);
+    d = c;
+  };
+  if (m * n * k <= kThin) {
+    put_d();
+    if (k == 0) return rescale(m, n, beta, c, ldc);  // an empty sum: BLAS may refuse the steps
+    if (thin(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
+  }
+  prepare();
+  if constexpr (std::is_same_v<T, float>)
+    if (multiply({ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, d, d == c ? ldc : ldd, c, ldc}))
+      return;
+  put_d();
+  const auto transposed = [](bool t) { return t ? CblasTrans : CblasNoTrans; };
+  const auto i32 = [](int64_t v) { return static_cast<int>(v); };
+  const int la = i32(std::max<int64_t>(lda, 1)), lb = i32(std::max<int64_t>(ldb, 1));
+  const int lc = i32(std::max<int64_t>(ldc, 1));
+  if constexpr (std::is_same_v<T, float>) {
+    cblas_sgemm(CblasRowMajor, transposed(ta), transposed(tb), i32(m), i32(n), i32(k), alpha, a, la,
+                b, lb, beta, c, lc);
+  } else {
+    cblas_dgemm(CblasRowMajor, transposed(ta), transposed(tb), i32(m), i32(n), i32(k), alpha, a, la,
+                b, lb, beta, c, lc);
+  }
 }
 
 }  // namespace
@@ -102,35 +133,28 @@ bool multiply(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, co
 template <class T>
 void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a,
           int64_t lda, const T* b, int64_t ldb, T beta, T* c, int64_t ldc) {
-  if (m == 0 || n == 0) return;
-  if (k == 0) {  // an empty sum: BLAS may refuse the leading dimensions
-    rescale(m, n, beta, c, ldc);
-    return;
-  }
-  if (thin(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
-  prepare();
-  if constexpr (std::is_same_v<T, float>)
-    if (multiply(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
-  const auto ta = transpose_a ? CblasTrans : CblasNoTrans;
-  const auto tb = transpose_b ? CblasTrans : CblasNoTrans;
-  const auto i32 = [](int64_t v) { return static_cast<int>(v); };
-  const int la = i32(std::max<int64_t>(lda, 1)), lb = i32(std::max<int64_t>(ldb, 1));
-  const int lc = i32(std::max<int64_t>(ldc, 1));
-  if constexpr (std::is_same_v<T, float>) {
-    cblas_sgemm(CblasRowMajor, ta, tb, i32(m), i32(n), i32(k), alpha, a, la, b, lb, beta, c, lc);
-  } else {
-    cblas_dgemm(CblasRowMajor, ta, tb, i32(m), i32(n), i32(k), alpha, a, la, b, lb, beta, c, lc);
-  }
+  gemm_onto<T>(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, c, ldc);
 }
 template void gemm<float>(bool, bool, int64_t, int64_t, int64_t, float, const float*, int64_t,
                           const float*, int64_t, float, float*, int64_t);
 template void gemm<double>(bool, bool, int64_t, int64_t, int64_t, double, const double*, int64_t,
                            const double*, int64_t, double, double*, int64_t);
 
+template <class T>
+void affine(int64_t m, int64_t n, int64_t k, const T* x, int64_t ldx, const T* w, int64_t ldw,
+            const T* bias, T* y, int64_t ldy) {
+  const T beta = bias ? T(1) : T(0);
+  gemm_onto<T>(false, true, m, n, k, T(1), x, ldx, w, ldw, beta, bias ? bias : y, 0, y, ldy);
+}
+template void affine<float>(int64_t, int64_t, int64_t, const float*, int64_t, const float*, int64_t,
+                            const float*, float*, int64_t);
+template void affine<double>(int64_t, int64_t, int64_t, const double*, int64_t, const double*,
+                             int64_t, const double*, double*, int64_t);
+
 Matrix as_matrix(const Tensor& x) {
   if (x.rank() == 0) return {&x, 1, 1, 1};
   const int64_t cols = x.shape().back();
-  const int64_t rows = cols == 0 ? 0 : x.numel() / cols;
+  const int64_t rows = x.shape().first(x.rank() - 1).numel();
   // One step fits when every outer axis continues the one inside it.
   int64_t step = -1, next = 0;  // -1: no axis with more than one row yet
   for (int a = x.rank() - 2; a >= 0; --a) {

@@ -14,6 +14,11 @@ template <class T>
 void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a,
           int64_t lda, const T* b, int64_t ldb, T beta, T* c, int64_t ldc);
 
+/// y [m, n] = x [m, k] w [n, k]^T + bias [n] in every row; without a bias where it is null.
+template <class T>
+void affine(int64_t m, int64_t n, int64_t k, const T* x, int64_t ldx, const T* w, int64_t ldw,
+            const T* bias, T* y, int64_t ldy);
+
 /// A tensor [..., n] seen as rows of n with one step between rows (what BLAS calls the leading
 /// dimension), while that tensor lives.
 struct Matrix {

@@ -18,6 +18,8 @@
 
 namespace {
 
+using heed::simd::Gemm;
+
 // Lanes of a vector, and rows of a block: 2 * kRows accumulators, two vectors of b and one
 // broadcast element of a fit the registers (32 of AVX-512, 16 else).
 #if defined(__AVX512F__)
@@ -85,23 +87,28 @@ inline void store_first(int64_t n, float* p, Vec y) {
 #endif
 }
 
-struct Block {
+// What is multiplied for one block of c, and where its R rows and V vectors of columns go.
+struct Factors {
   int64_t depth;
   const float* a;
   int64_t a_row, a_col;  // steps from a row, a column of op(a) to the next
   const float* b;        // [depth, V * kLane] with step ldb
   int64_t ldb;
+};
+struct Target {
+  float alpha, beta;
+  const float* d;  // like c
+  int64_t ldd;
   float* c;  // [R, (V - 1) * kLane + last] with step ldc
   int64_t ldc, last;
-  float alpha, beta;
 };
 
-// c = alpha * op(a) b + beta * c for R rows and V vectors of columns. I counts the R * V sums: with
+// c = alpha * op(a) b + beta * d for R rows and V vectors of columns. I counts the R * V sums: with
 // constant places all of them stay in registers, where loops over them would begin in memory. The
 // rows of a are reached from every fourth of them: a pointer or a step for each is more than there
 // are registers for, and fetching it from elsewhere takes the place of a multiplication.
 template <int R, int V, size_t... I>
-inline void sum_block(const Block& s, std::index_sequence<I...>) {
+inline void sum_block(const Factors& s, const Target& t, std::index_sequence<I...>) {
   constexpr auto row = [](size_t i) { return static_cast<int64_t>(i) / V; };
   constexpr auto col = [](size_t i) { return static_cast<int64_t>(i) % V; };
   constexpr int64_t kFourths = (R + 3) / 4;
@@ -121,22 +128,26 @@ inline void sum_block(const Block& s, std::index_sequence<I...>) {
   }
   // Read here, because no register was left for them before, and once, because a store to c could
   // change them as far as a compiler can see.
-  const float alpha = s.alpha, beta = s.beta;
-  const int64_t last = s.last, ldc = s.ldc;
-  float* const c = s.c;
-  const auto put = [=](float* to, Vec y, bool whole) {
-    if (whole) return store(to, beta == 0.0f ? y : multiply_add(all_lanes(beta), load(to), y));
-    const Vec before = beta == 0.0f ? Vec{} : load_first(last, to);
-    store_first(last, to, beta == 0.0f ? y : multiply_add(all_lanes(beta), before, y));
+  const float alpha = t.alpha, beta = t.beta;
+  const int64_t last = t.last, ldc = t.ldc, ldd = t.ldd;
+  const float* const d = t.d;
+  float* const c = t.c;
+  const auto put = [=](int64_t r, int64_t v, Vec y) {
+    const bool whole = v < V - 1 || last == kLane;
+    const float* from = d + r * ldd + v * kLane;
+    float* to = c + r * ldc + v * kLane;
+    if (beta != 0.0f)
+      y = multiply_add(all_lanes(beta), whole ? load(from) : load_first(last, from), y);
+    whole ? store(to, y) : store_first(last, to, y);
   };
-  (put(c + row(I) * ldc + col(I) * kLane, alpha * sum[I], col(I) < V - 1 || last == kLane), ...);
+  (put(row(I), col(I), alpha * sum[I]), ...);
 }
 template <int R, int V>
-void block(const Block& s) {
-  sum_block<R, V>(s, std::make_index_sequence<static_cast<size_t>(R) * V>{});
+void block(const Factors& s, const Target& t) {
+  sum_block<R, V>(s, t, std::make_index_sequence<static_cast<size_t>(R) * V>{});
 }
 
-using BlockOf = void (*)(const Block&);
+using BlockOf = void (*)(const Factors&, const Target&);
 template <int V, size_t... I>
 BlockOf block_of(int64_t rows, std::index_sequence<I...>) {
   static constexpr BlockOf all[] = {block<static_cast<int>(I) + 1, V>...};
@@ -192,38 +203,48 @@ __attribute__((noinline)) void fill_panel(bool transposed, int64_t depth, int64_
     }
 }
 
-inline void run_block(const Block& s, int64_t rows, bool narrow) {
+// The block of c at row i, column j, of what the columns `from` ... of op(a) add to it: the first
+// ones to beta * d, the others to what is there by then.
+inline void run_block(const Gemm& g, int64_t i, int64_t rows, int64_t j, int64_t cols, int64_t from,
+                      const Factors& s) {
   constexpr auto all = std::make_index_sequence<kRows>{};
-  (narrow ? block_of<1>(rows, all) : block_of<2>(rows, all))(s);
+  const bool narrow = cols <= kLane, first = from == 0;
+  float* const c = g.c + i * g.ldc + j;
+  const Target t{.alpha = g.alpha,
+                 .beta = first ? g.beta : 1.0f,
+                 .d = first ? g.d + i * g.ldd + j : c,
+                 .ldd = first ? g.ldd : g.ldc,
+                 .c = c,
+                 .ldc = g.ldc,
+                 .last = narrow ? cols : cols - kLane};
+  (narrow ? block_of<1>(rows, all) : block_of<2>(rows, all))(s, t);
 }
 
-// One panel of columns of c, all m rows; narrow: of one vector. `s` is the block of the first row.
-void columns(const Block& s, int64_t m, bool narrow) {
-  const int64_t blocks = (m + kRows - 1) / kRows;
-  for (int64_t i = 0; i < blocks; ++i) {
-    const int64_t first = i * m / blocks, rows = (i + 1) * m / blocks - first;
-    Block at = s;
-    at.a += first * s.a_row;
-    at.c += first * s.ldc;
-    run_block(at, rows, narrow);
-  }
+inline int64_t least(int64_t x, int64_t y) {
+  return x < y ? x : y;
 }
 
-void in_place(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
-              int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
+void in_place(const Gemm& g) {
   alignas(64) float panel[kDepth * kPanel];
-  const int64_t a_row = ta ? 1 : lda, a_col = ta ? lda : 1;
-  for (int64_t from = 0; from < k; from += kDepth) {
-    const int64_t depth = k - from < kDepth ? k - from : kDepth;
-    for (int64_t j = 0; j < n; j += kPanel) {
-      const int64_t cols = n - j < kPanel ? n - j : kPanel;
-      const float* at = tb ? b + j * ldb + from : b + from * ldb + j;
-      const bool turned = tb || (cols != kPanel && cols != kLane);
-      if (turned) fill_panel(tb, depth, cols, at, ldb, panel);
-      const bool narrow = cols <= kLane;
-      columns({depth, a + from * a_col, a_row, a_col, turned ? panel : at, turned ? kPanel : ldb,
-               c + j, ldc, narrow ? cols : cols - kLane, alpha, from == 0 ? beta : 1.0f},
-              m, narrow);
+  const int64_t a_row = g.ta ? 1 : g.lda, a_col = g.ta ? g.lda : 1;
+  const int64_t blocks = (g.m + kRows - 1) / kRows;
+  for (int64_t from = 0; from < g.k; from += kDepth) {
+    const int64_t depth = least(kDepth, g.k - from);
+    for (int64_t j = 0; j < g.n; j += kPanel) {
+      const int64_t cols = least(kPanel, g.n - j);
+      const float* b = g.tb ? g.b + j * g.ldb + from : g.b + from * g.ldb + j;
+      const bool turned = g.tb || (cols != kPanel && cols != kLane);
+      if (turned) fill_panel(g.tb, depth, cols, b, g.ldb, panel);
+      for (int64_t block = 0; block < blocks; ++block) {
+        const int64_t i = block * g.m / blocks, next = (block + 1) * g.m / blocks;
+        run_block(g, i, next - i, j, cols, from,
+                  {.depth = depth,
+                   .a = g.a + i * a_row + from * a_col,
+                   .a_row = a_row,
+                   .a_col = a_col,
+                   .b = turned ? panel : b,
+                   .ldb = turned ? kPanel : g.ldb});
+      }
     }
   }
 }
@@ -256,47 +277,44 @@ inline void fetch_result(const float* c, int64_t ldc, int64_t rows, int64_t cols
 }
 
 // `room` for kDepth * (kWide + kRows) numbers: panels of b, then rows of a where it is transposed.
-void copied(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
-            int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc,
-            float* room) {
-  const int64_t a_row = ta ? 1 : lda, a_col = ta ? lda : 1;
+void copied(const Gemm& g, float* room) {
+  const int64_t a_row = g.ta ? 1 : g.lda, a_col = g.ta ? g.lda : 1;
   float* const turned = room + kDepth * kWide;
-  for (int64_t left = 0; left < n; left += kWide) {
-    const int64_t right = n - left < kWide ? n : left + kWide;
-    const auto width = [right](int64_t j) { return right - j < kPanel ? right - j : kPanel; };
-    for (int64_t from = 0; from < k; from += kDepth) {
-      const int64_t depth = k - from < kDepth ? k - from : kDepth;
+  for (int64_t left = 0; left < g.n; left += kWide) {
+    const int64_t right = least(left + kWide, g.n);
+    for (int64_t from = 0; from < g.k; from += kDepth) {
+      const int64_t depth = least(kDepth, g.k - from);
       for (int64_t j = left; j < right; j += kPanel)
-        fill_panel(tb, depth, width(j), tb ? b + j * ldb + from : b + from * ldb + j, ldb,
+        fill_panel(g.tb, depth, least(kPanel, right - j),
+                   g.tb ? g.b + j * g.ldb + from : g.b + from * g.ldb + j, g.ldb,
                    room + (j - left) * kDepth);
-      for (int64_t i = 0; i < m; i += kRows) {
-        const int64_t rows = m - i < kRows ? m - i : kRows;
-        const float* at = a + i * a_row + from * a_col;
-        if (ta) fill_rows(rows, depth, at, lda, turned);
-        const int64_t next = m - i - rows < kRows ? m - i - rows : kRows;
-        const int64_t share = depth * kPanel / (right - left) + 1;
+      for (int64_t i = 0; i < g.m; i += kRows) {
+        const int64_t rows = least(kRows, g.m - i), next = least(kRows, g.m - i - rows);
+        const int64_t share = depth * kPanel / (right - left) + 1;  // of the next rows, per panel
+        const float* a = g.a + i * a_row + from * a_col;
+        if (g.ta) fill_rows(rows, depth, a, g.lda, turned);
         for (int64_t j = left; j < right; j += kPanel) {
-          const int64_t first = (j - left) / kPanel * share, last = first + share;
-          if (next > 0) fetch(ta, next, first, last < depth ? last : depth, at + rows * a_row, lda);
-          const bool narrow = width(j) <= kLane;
-          fetch_result(c + i * ldc + j, ldc, rows, width(j));
-          run_block({depth, ta ? turned : at, a_row, ta ? kRows : a_col, room + (j - left) * kDepth,
-                     kPanel, c + i * ldc + j, ldc, narrow ? width(j) : width(j) - kLane, alpha,
-                     from == 0 ? beta : 1.0f},
-                    rows, narrow);
+          const int64_t cols = least(kPanel, right - j), at = (j - left) / kPanel * share;
+          if (next > 0) fetch(g.ta, next, at, least(at + share, depth), a + rows * a_row, g.lda);
+          fetch_result(g.c + i * g.ldc + j, g.ldc, rows, cols);
+          run_block(g, i, rows, j, cols, from,
+                    {.depth = depth,
+                     .a = g.ta ? turned : a,
+                     .a_row = a_row,
+                     .a_col = g.ta ? kRows : a_col,
+                     .b = room + (j - left) * kDepth,
+                     .ldb = kPanel});
         }
       }
     }
   }
 }
 
-void gemm_all(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
-              int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc,
-              float* room) {
+void gemm_all(const Gemm& product, float* room) {
   if (room)
-    copied(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, room);
+    copied(product, room);
   else
-    in_place(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+    in_place(product);
 }
 
 }  // namespace

@@ -16,6 +16,23 @@ struct AdamStep {
   float decay;  // share of the weight that is taken off (AdamW)
 };
 
+/// c [m, n] = alpha * op(a) [m, k] op(b) [k, n] + beta * d, op(x) = x or x transposed. The rows of
+/// every matrix are `ld` apart. d is c, or one row for all of them (ldd = 0); nothing where beta =
+/// 0.
+struct Gemm {
+  bool ta, tb;
+  int64_t m, n, k;
+  float alpha;
+  const float* a;
+  int64_t lda;
+  const float* b;
+  int64_t ldb;
+  float beta;
+  const float* d;
+  int64_t ldd;
+  float* c;
+  int64_t ldc;
+};
 constexpr int64_t kGemmRoom = 256 * (512 + 16);
 
 struct Table {
@@ -46,12 +63,9 @@ struct Table {
   void (*multiply_add)(int64_t n, const float* x, const float* y, float* to);
   /// y += a x
   void (*axpy)(int64_t n, float a, const float* x, float* y);
-  /// c [m, n] = alpha * op(a) op(b) + beta * c as in core/blas.h. Factors that do not fit the caches
-  /// are copied part by part to `room`, of kGemmRoom floats; without it they are read in place. The
-  /// result is the same.
-  void (*gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a,
-               int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc,
-               float* room);
+  /// Factors that do not fit the caches are copied part by part to `room`, of kGemmRoom floats;
+  /// without it they are read in place. The result is the same.
+  void (*gemm)(const Gemm& product, float* room);
   /// One Adam update of n weights w, with the moments m and v and the gradient g.
   void (*adam)(int64_t n, float* w, float* m, float* v, const float* g, const AdamStep& step);
   /// Random words (core/rng.h): blocks first ... first + count - 1 of the stream `key`, 4 words

@@ -20,6 +20,10 @@ int64_t step_b(const Product& p) {
   return p.tb ? p.k : p.n;
 }
 
+simd::Gemm own(const Product& p, const float* a, const float* b, float* c) {
+  return {p.ta, p.tb, p.m, p.n, p.k, 1.0f, a, step_a(p), b, step_b(p), 0.0f, c, p.n, c, p.n};
+}
+
 // Numbers without a pattern, none of them near the denormal ones, which would be slow.
 void fill(std::vector<float>& x) {
   uint32_t state = 1;
@@ -43,14 +47,12 @@ void multiply_heed(const Product& p, const float* a, const float* b, float* c) {
 }
 
 void multiply_in_place(const Product& p, const float* a, const float* b, float* c) {
-  vector_table().gemm(p.ta, p.tb, p.m, p.n, p.k, 1.0f, a, step_a(p), b, step_b(p), 0.0f, c, p.n,
-                      nullptr);
+  vector_table().gemm(own(p, a, b, c), nullptr);
 }
 
 void multiply_copied(const Product& p, const float* a, const float* b, float* c) {
   const Buffer room(sizeof(float) * simd::kGemmRoom);
-  vector_table().gemm(p.ta, p.tb, p.m, p.n, p.k, 1.0f, a, step_a(p), b, step_b(p), 0.0f, c, p.n,
-                      reinterpret_cast<float*>(room.data()));
+  vector_table().gemm(own(p, a, b, c), reinterpret_cast<float*>(room.data()));
 }
 
 std::string blas_core_in_use(bool choose) {

@@ -35,8 +35,9 @@ void expect_like_plain_loops(const Product& p, Rng& rng) {
   auto c = before, twin = before;
   auto space = std::vector<float>(simd::kGemmRoom);
   const auto multiply = [&](float* to, float* room) {
-    vector_table().gemm(p.ta, p.tb, p.m, p.n, p.k, p.alpha, a.data(), lda, b.data(), ldb, p.beta,
-                        to, ldc, room);
+    vector_table().gemm({p.ta, p.tb, p.m, p.n, p.k, p.alpha, a.data(), lda, b.data(), ldb, p.beta,
+                         to, ldc, to, ldc},
+                        room);
   };
   multiply(c.data(), nullptr);
   multiply(twin.data(), space.data());
@@ -97,12 +98,37 @@ TEST(SimdGemm, ARowDoesNotDependOnTheRowsBesideIt) {
   const auto a = random(m * k, rng), b = random(n * k, rng);
   std::vector<float> all(m * n), one(n);
   const auto gemm = vector_table().gemm;
-  gemm(false, true, m, n, k, 1, a.data(), k, b.data(), k, 0, all.data(), n, nullptr);
+  gemm({false, true, m, n, k, 1, a.data(), k, b.data(), k, 0, all.data(), n, all.data(), n},
+       nullptr);
   for (int64_t i = 0; i < m; ++i) {
-    gemm(false, true, 1, n, k, 1, a.data() + i * k, k, b.data(), k, 0, one.data(), n, nullptr);
+    gemm({false, true, 1, n, k, 1, a.data() + i * k, k, b.data(), k, 0, one.data(), n, one.data(),
+          n},
+         nullptr);
     for (int64_t j = 0; j < n; ++j)
       ASSERT_EQ(one[static_cast<size_t>(j)], all[static_cast<size_t>(i * n + j)]) << i << ' ' << j;
   }
+}
+
+// One row, added to every row of the product and only once, however many parts k is taken in.
+TEST(SimdGemm, AddsARowToEveryRow) {
+  Rng rng(5);
+  for (const int64_t k : {20, 300})
+    for (const int64_t n : {16, 45}) {
+      constexpr int64_t m = 14;
+      const auto a = random(m * k, rng), b = random(n * k, rng), row = random(n, rng);
+      std::vector<float> plain(m * n), c(m * n, NAN);
+      auto space = std::vector<float>(simd::kGemmRoom);
+      simd::Gemm g{false, true,         m, n, k, 1, a.data(), k, b.data(), k, 0, plain.data(),
+                   n,     plain.data(), n};
+      vector_table().gemm(g, nullptr);
+      g.beta = 0.5f, g.d = row.data(), g.ldd = 0, g.c = c.data();
+      for (float* room : {static_cast<float*>(nullptr), space.data()}) {
+        vector_table().gemm(g, room);
+        for (size_t at = 0; at < c.size(); ++at)
+          ASSERT_NEAR(c[at], plain[at] + 0.5f * row[at % static_cast<size_t>(n)], 1e-4)
+              << "k " << k << " n " << n << " at " << at;
+      }
+    }
 }
 
 }  // namespace
