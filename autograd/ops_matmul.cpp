@@ -103,7 +103,11 @@ Tensor product(std::string_view op, bool ta, const Tensor& a, bool tb, const Ten
           "{}: expected equal batch axes, or b with two axes; got {} and {}", op, a.shape(),
           b.shape());
   const Shape shape = a.shape().with(a.rank() - 2, m).with(a.rank() - 1, n);
-  Tensor c = ka == 0 ? Tensor::zeros(shape, a.dtype()) : Tensor::empty(shape, a.dtype());
+  // A row of c is a sum of rows of b, and lies like them, unless b's are turned.
+  const bool like_b = !tb && b.rank() == a.rank();
+  Tensor c = ka == 0  ? Tensor::zeros(shape, a.dtype())
+             : like_b ? empty_in_order(shape, b)
+                      : Tensor::empty(shape, a.dtype());
   product_into(c, ta, a, tb, b, 0);
   return c;
 }

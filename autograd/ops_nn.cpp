@@ -103,10 +103,7 @@ struct LayerNorm_ {
     flow.add(2, dy);
     dispatch(dy.dtype(), "layer_norm", [&]<class T>() {
       const T *norm = n->data<T>(), *dyp = dy.data<T>(), *w = gain->data<T>();
-      if (flow.wants(1)) {
-        T* dgain = flow.dx(1).mutable_data<T>();
-        for (int64_t r = 0; r < rows; ++r) vmultiply_add(d, dyp + r * d, norm + r * d, dgain);
-      }
+      if (flow.wants(1)) vadd_products(rows, d, dyp, norm, flow.dx(1).mutable_data<T>());
       if (!flow.wants(0)) return;
       Tensor dx = Tensor::empty(n->shape(), dy.dtype());
       T* to = dx.mutable_data<T>();

@@ -80,18 +80,27 @@ int blas_lanes() {
   return lanes;
 }
 
-// heed's own product of matrices (core/simd/gemm.h) reads factors that fit the second cache where
-// they are, or copies them part by part. Left to BLAS: whatever this CPU's own vectors are narrower
-// for, and large factors whose rows are a multiple of 4 KiB apart, and so in one place of the first
-// cache.
+// Whether a product's factors stay in the second cache: whole, or the part of them that is in use
+// at a time; few rows are worth no copy of a b that is somewhat larger.
+bool fits(int64_t m, int64_t n, int64_t k) {
+  constexpr int64_t kCache = int64_t{1} << 18, kFew = 64, kDepth = 256;
+  const int64_t depth = std::min(k, kDepth);
+  return (m * k <= kCache && n * k <= (m <= kFew ? 4 * kCache : kCache)) ||
+         (2 * m * depth < kCache && 2 * n * depth < kCache);
+}
+
+// heed's own product of matrices (core/simd/gemm.h), which reads factors that fit where they are
+// and copies others part by part. Left to BLAS: all, where its vectors are wider than this
+// program's; and large factors whose rows are a multiple of 4 KiB apart, and so in one place of the
+// first cache.
 bool multiply(const simd::Gemm& g) {
-  constexpr int64_t kLeast = 3, kFew = 64, kFits = int64_t{1} << 18, kSamePlace = 1024;
+  constexpr int64_t kLeast = 3, kSamePlace = 1024;
   const int own = vector_table().lanes, other = blas_lanes();
   if (other == 0 || own < other || (g.tb && g.m < kLeast)) return false;
-  const bool fits = g.m * g.k <= kFits && g.n * g.k <= (g.m <= kFew ? 4 * kFits : kFits);
-  if (!fits && !g.ta && g.lda % kSamePlace == 0 && own == other) return false;
-  const Buffer room = fits ? Buffer() : Buffer(sizeof(float) * simd::kGemmRoom);
-  vector_table().gemm(g, fits ? nullptr : reinterpret_cast<float*>(room.data()));
+  const bool in_place = fits(g.m, g.n, g.k);
+  if (!in_place && !g.ta && g.lda % kSamePlace == 0 && own == other) return false;
+  const Buffer room = in_place ? Buffer() : Buffer(sizeof(float) * simd::kGemmRoom);
+  vector_table().gemm(g, in_place ? nullptr : reinterpret_cast<float*>(room.data()));
   return true;
 }
 

@@ -187,6 +187,22 @@ Tensor Tensor::with_ref(TapeRef ref) && {
   return std::move(*this);
 }
 
+Tensor empty_in_order(const Shape& shape, const Tensor& like) {
+  Tensor y = Tensor::empty(shape, like.dtype());
+  if (like.dense()) return y;
+  const int last = shape.rank() - 1;  // stays the innermost one
+  Strides strides{};
+  for (int axis = 0; axis <= last; ++axis) {
+    int64_t step = 1;  // as many elements as the axes that lie inside this one have
+    for (int other = 0; other <= last && axis != last; ++other) {
+      const int64_t s = like.stride(axis), o = like.stride(other);
+      if (other == last || o < s || (o == s && other > axis)) step *= shape[other];
+    }
+    strides[static_cast<size_t>(axis)] = static_cast<Strides::value_type>(step);
+  }
+  return y.view(shape, strides);
+}
+
 Tensor dense(const Tensor& x) {
   return x.dense() ? x : clone(x);
 }

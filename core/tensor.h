@@ -121,6 +121,10 @@ inline Tensor::Tensor(Buffer buffer, const Shape& shape, DType dtype)
   set_dense_strides(shape, strides_);
 }
 
+/// Uninitialised, of `like`'s dtype, without gaps, and its axes lie in memory in the order of those
+/// of `like`, which has as many: what is computed from heads side by side lies side by side as
+/// well.
+Tensor empty_in_order(const Shape& shape, const Tensor& like);
 /// The same numbers, dense: `x` itself when it already is.
 Tensor dense(const Tensor& x);
 /// The same without a new handle where `x` is dense; else the copy is put into `room`.

@@ -59,8 +59,10 @@ struct Table {
   /// m = kept where words >= limit, else 0; y = m x.
   void (*dropout)(int64_t n, const uint32_t* words, uint32_t limit, float kept, const float* x,
                   float* m, float* y);
-  /// to += x y, element by element.
-  void (*multiply_add)(int64_t n, const float* x, const float* y, float* to);
+  /// to [n] += the sum of the rows of x [rows, n], which are `step` apart.
+  void (*add_rows)(int64_t rows, int64_t n, const float* x, int64_t step, float* to);
+  /// to [n] += the sum over the rows of x y, element by element; x and y [rows, n].
+  void (*add_products)(int64_t rows, int64_t n, const float* x, const float* y, float* to);
   /// y += a x
   void (*axpy)(int64_t n, float a, const float* x, float* y);
   /// Factors that do not fit the caches are copied part by part to `room`, of kGemmRoom floats;
