@@ -148,10 +148,8 @@ void GradFlow::add_product(int i, const Tensor& a, const Tensor& b) {
   if (!wants(i)) return;
   const int32_t slot = sweep_->in_[static_cast<size_t>(i)];
   const int64_t rows = a.shape().with(a.rank() - 1, 1).numel();  // also where a row is empty
-  if (rows >= kMany || sweep_->options_.separate || detail::checking_numerics) {
-    add_product_into(dx(i), a, b);
-    return;
-  }
+  if (sweep_->options_.separate) return add_product_into(dx(i), a, b);
+  if (rows >= kMany || detail::checking_numerics) return sweep_->add_product(slot, a, b);
   Slot& s = sweep_->tape_.store_->slots[static_cast<size_t>(slot)];
   auto& all = sweep_->products_;
   const int64_t before = s.products < 0 ? 0 : all[static_cast<size_t>(s.products)].rows;
@@ -222,8 +220,16 @@ void BackwardSweep::add_products(int32_t slot) {
     put(a, p.a), put(b, p.b);
     p.a = p.b = {};
   }
-  Tensor grad = writable_grad(slot);
-  add_product_into(grad, a, b);
+  add_product(slot, a, b);
+}
+
+// The first one is the gradient; zeros to add it to would be two more passes over it.
+void BackwardSweep::add_product(int32_t slot, const Tensor& a, const Tensor& b) {
+  Slot& s = tape_.store_->slots[static_cast<size_t>(slot)];
+  const bool first = !s.grad;
+  Tensor grad = first ? Tensor::empty(s.shape, s.dtype) : writable_grad(slot);
+  add_product_into(grad, a, b, first ? 0 : 1);
+  if (first) s.grad = grad.buffer(), s.rows = {};
 }
 
 bool BackwardSweep::next() {

@@ -289,6 +289,7 @@ class BackwardSweep {
   Tensor grad_of(int32_t slot) const;
   Tensor writable_grad(int32_t slot);
   void add_products(int32_t slot);
+  void add_product(int32_t slot, const Tensor& a, const Tensor& b);
   void run(const Node& node);
   void finish(const Node& node);
   void retire();

@@ -180,11 +180,11 @@ Matrix as_matrix(const Tensor& x) {
   return {&x, rows, cols, step};
 }
 
-void add_product_into(Tensor& c, const Tensor& a, const Tensor& b) {
+void add_product_into(Tensor& c, const Tensor& a, const Tensor& b, int beta) {
   dispatch(c.dtype(), "product", [&]<class T>() {
     const Matrix ma = as_matrix(a), mb = as_matrix(b);
     gemm<T>(true, false, ma.cols, mb.cols, ma.rows, T(1), ma.data<T>(), ma.step, mb.data<T>(),
-            mb.step, T(1), c.mutable_data<T>(), mb.cols);
+            mb.step, T(beta), c.mutable_data<T>(), mb.cols);
   });
 }
 

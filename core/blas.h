@@ -33,8 +33,9 @@ struct Matrix {
 Matrix as_matrix(const Tensor& x);
 Matrix as_matrix(Tensor&& x) = delete;
 
-/// c [m, n] += a^T b over all rows of a [..., m] and b [..., n]; c is dense.
-void add_product_into(Tensor& c, const Tensor& a, const Tensor& b);
+/// c [m, n] = beta c + a^T b over all rows of a [..., m] and b [..., n]; c is dense, and not read
+/// where beta is 0.
+void add_product_into(Tensor& c, const Tensor& a, const Tensor& b, int beta = 1);
 
 /// BLAS's own account of itself: configuration, kernel ("core type") and threads.
 std::string blas_config();
