@@ -61,6 +61,17 @@ TEST(Blas, GemmIsTheProductItSays) {
             }
 }
 
+// Factors that do not fit a cache, in rows that are 4 KiB apart and in others.
+TEST(Blas, GemmIsTheProductOfLargeFactors) {
+  Rng rng(4);
+  for (const bool ta : {false, true})
+    for (const bool tb : {false, true})
+      for (const int64_t k : {1024, 1100}) {
+        expect_like_plain_loops<float>({ta, tb, 270, 70, k, 0, 1.0, 0.0}, rng);
+        expect_like_plain_loops<float>({ta, tb, 20, 600, k, 3, 0.5, 1.0}, rng);
+      }
+}
+
 template <class T>
 void expect_affine(int64_t m, int64_t n, int64_t k, Rng& rng) {
   const auto random = [&](int64_t count) {
