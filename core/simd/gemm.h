@@ -224,7 +224,27 @@ inline int64_t least(int64_t x, int64_t y) {
   return x < y ? x : y;
 }
 
+// Columns first <= l < last of some rows of op(a) are asked for before they are needed.
+inline void fetch(bool ta, int64_t rows, int64_t first, int64_t last, const float* a, int64_t lda) {
+  constexpr int64_t kLine = 16;
+  if (ta)
+    for (int64_t l = first; l < last; ++l) __builtin_prefetch(a + l * lda + rows - 1, 0, 2);
+  else
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t l = first; l < last; l += kLine) __builtin_prefetch(a + r * lda + l, 0, 2);
+}
+
+// So is what a block ends in, while it is multiplied.
+inline void fetch_result(const float* c, int64_t ldc, int64_t rows, int64_t cols) {
+  for (int64_t r = 0; r < rows; ++r, c += ldc) {
+    __builtin_prefetch(c, 1);
+    __builtin_prefetch(c + cols / 2, 1);
+    __builtin_prefetch(c + cols - 1, 1);
+  }
+}
+
 void in_place(const Gemm& g) {
+  constexpr int64_t kWait = 64;  // fewer columns of a are multiplied before c could come
   alignas(64) float panel[kDepth * kPanel];
   const int64_t a_row = g.ta ? 1 : g.lda, a_col = g.ta ? g.lda : 1;
   const int64_t blocks = (g.m + kRows - 1) / kRows;
@@ -237,6 +257,7 @@ void in_place(const Gemm& g) {
       if (turned) fill_panel(g.tb, depth, cols, b, g.ldb, panel);
       for (int64_t block = 0; block < blocks; ++block) {
         const int64_t i = block * g.m / blocks, next = (block + 1) * g.m / blocks;
+        if (depth >= kWait) fetch_result(g.c + i * g.ldc + j, g.ldc, next - i, cols);
         run_block(g, i, next - i, j, cols, from,
                   {.depth = depth,
                    .a = g.a + i * a_row + from * a_col,
@@ -256,24 +277,6 @@ void fill_rows(int64_t rows, int64_t depth, const float* a, int64_t lda, float* 
       std::memcpy(to + l * kRows, a + l * lda, sizeof(float) * kRows);
   else
     for (int64_t l = 0; l < depth; ++l) std::copy_n(a + l * lda, rows, to + l * kRows);
-}
-
-// Columns first <= l < last of some rows of op(a) are asked for before they are needed.
-inline void fetch(bool ta, int64_t rows, int64_t first, int64_t last, const float* a, int64_t lda) {
-  constexpr int64_t kLine = 16;
-  if (ta)
-    for (int64_t l = first; l < last; ++l) __builtin_prefetch(a + l * lda + rows - 1, 0, 2);
-  else
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t l = first; l < last; l += kLine) __builtin_prefetch(a + r * lda + l, 0, 2);
-}
-
-inline void fetch_result(const float* c, int64_t ldc, int64_t rows, int64_t cols) {
-  for (int64_t r = 0; r < rows; ++r, c += ldc) {
-    __builtin_prefetch(c, 1);
-    __builtin_prefetch(c + cols / 2, 1);
-    __builtin_prefetch(c + cols - 1, 1);
-  }
 }
 
 // `room` for kDepth * (kWide + kRows) numbers: panels of b, then rows of a where it is transposed.
