@@ -116,7 +116,7 @@ TEST(SimdGemm, AddsARowToEveryRow) {
     for (const int64_t n : {16, 45}) {
       constexpr int64_t m = 14;
       const auto a = random(m * k, rng), b = random(n * k, rng), row = random(n, rng);
-      std::vector<float> plain(m * n), c(m * n, NAN);
+      std::vector<float> plain(static_cast<size_t>(m * n)), c(plain.size(), NAN);
       auto space = std::vector<float>(simd::kGemmRoom);
       simd::Gemm g{false, true,         m, n, k, 1, a.data(), k, b.data(), k, 0, plain.data(),
                    n,     plain.data(), n};
