@@ -1,6 +1,6 @@
-// Matrix products through cblas, on tensors whose outer axes may be strided. Only this file and
-// blas_core.cpp know that there is a BLAS. It runs at one thread: parallelism is across shards of
-// the batch (docs/design.md).
+// Matrix products, by cblas or by heed's own f32 kernel where that is faster, on tensors whose
+// outer axes may be strided. Only this file and blas_core.cpp know that there is a BLAS. Both run
+// at one thread: parallelism is across shards of the batch (docs/design.md).
 #pragma once
 #include <string>
 
