@@ -32,7 +32,7 @@ mutations=(
   "backward.cpp|embedding|an id that comes twice counts once|vaxpy(width, T(1), from.data<T>() + k * width, out + id[k] * width);|std::memcpy(out + id[k] * width, from.data<T>() + k * width, static_cast<size_t>(width) * sizeof(T));"
   "ops_nn.cpp|dropout|mask forgotten|return factor * g;|return 0 * factor + g;"
   "../core/simd/layer_norm.h|layer_norm|term deleted|norm[i] * along|0 * along"
-  "ops_nn.cpp|layer_norm|every row takes the first|dyp + r * d, norm + r * d, dgain|dyp + r * d, norm, dgain"
+  "ops_nn.cpp|layer_norm|only the first row|vadd_products(rows, d|vadd_products(1, d"
   "ops_loss.cpp|cross_entropy|mean over all tokens|g /= static_cast<T>(count);|g /= static_cast<T>(rows);"
   "ops_loss.cpp|cross_entropy|smoothing forgotten|(d[j] - share) * g|(d[j] - 0 * share) * g"
   "ops_attention.cpp|additive_score|derivative of tanh forgotten|* (1 - row[j] * row[j]);|;"

@@ -228,7 +228,8 @@ TEST(Tensor, EmptyInOrderLiesInMemoryLikeTheOther) {
   EXPECT_EQ(y.shape(), Shape({2, 4, 6, 7}));
   EXPECT_TRUE(same_strides(y.strides(), Strides{168, 7, 28, 1}));
   EXPECT_TRUE(empty_in_order({2, 3}, heads.view({2, 3}, {60, 1})).dense());
-  const Tensor same_for_all = heads.view({2, 3, 4}, {0, 0, 1});  // broadcast axes: any order will do
+  const Tensor same_for_all =
+      heads.view({2, 3, 4}, {0, 0, 1});  // broadcast axes: any order will do
   EXPECT_TRUE(same_strides(empty_in_order({2, 3, 4}, same_for_all).strides(), Strides{12, 4, 1}));
 }
 
