@@ -105,9 +105,7 @@ Tensor product(std::string_view op, bool ta, const Tensor& a, bool tb, const Ten
   const Shape shape = a.shape().with(a.rank() - 2, m).with(a.rank() - 1, n);
   // A row of c is a sum of rows of b, and lies like them, unless b's are turned.
   const bool like_b = !tb && b.rank() == a.rank();
-  Tensor c = ka == 0  ? Tensor::zeros(shape, a.dtype())
-             : like_b ? empty_in_order(shape, b)
-                      : Tensor::empty(shape, a.dtype());
+  Tensor c = like_b ? empty_in_order(shape, b) : Tensor::empty(shape, a.dtype());
   product_into(c, ta, a, tb, b, 0);
   return c;
 }
@@ -208,7 +206,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const Shape shape = x.shape().with(x.rank() - 1, out);
   const Matrix rows = as_matrix(x), w = as_matrix(weight);
   const Tensor b = bias.defined() ? dense(bias) : bias;
-  Tensor y = rows.cols == 0 ? Tensor::zeros(shape, x.dtype()) : Tensor::empty(shape, x.dtype());
+  Tensor y = Tensor::empty(shape, x.dtype());
   dispatch(x.dtype(), "linear", [&]<class T>() {
     affine<T>(rows.rows, out, rows.cols, rows.data<T>(), rows.step, w.data<T>(), w.step,
               b.defined() ? b.data<T>() : nullptr, y.mutable_data<T>(), out);

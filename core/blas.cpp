@@ -83,8 +83,8 @@ int blas_lanes() {
 // Whether a product's factors stay in the second cache: whole, or the part of them that is in use
 // at a time; few rows are worth no copy of a b that is somewhat larger.
 bool fits(int64_t m, int64_t n, int64_t k) {
-  constexpr int64_t kCache = int64_t{1} << 18, kFew = 64, kDepth = 256;
-  const int64_t depth = std::min(k, kDepth);
+  constexpr int64_t kCache = int64_t{1} << 18, kFew = 64;
+  const int64_t depth = std::min(k, simd::kGemmDepth);
   return (m * k <= kCache && n * k <= (m <= kFew ? 4 * kCache : kCache)) ||
          (2 * m * depth < kCache && 2 * n * depth < kCache);
 }

@@ -12,7 +12,7 @@ void add_into(Tensor& y, const Tensor& x) {
   const int64_t cols = x.rank() == 0 ? 0 : x.shape().back();
   if (cols > 0 && y.numel() == cols && y.shape().back() == cols && y.dense() && x.dense())
     return dispatch(y.dtype(), "add_into", [&]<class T>() {
-      vadd_rows(x.numel() / cols, cols, x.data<T>(), cols, y.mutable_data<T>());
+      vadd_rows(x.numel() / cols, cols, x.data<T>(), y.mutable_data<T>());
     });
   const Shape shape = broadcast_shape("add_into", y.shape(), x.shape());
   const Strides sy = broadcast_strides(y, shape), sx = broadcast_strides(x, shape);

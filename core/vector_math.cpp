@@ -74,9 +74,9 @@ void vdropout(int64_t n, const uint32_t* words, uint32_t limit, double kept, con
   for (int64_t i = 0; i < n; ++i) m[i] = words[i] >= limit ? kept : 0;
   for (int64_t i = 0; i < n; ++i) y[i] = x[i] * m[i];
 }
-void vadd_rows(int64_t rows, int64_t n, const double* x, int64_t step, double* to) {
+void vadd_rows(int64_t rows, int64_t n, const double* x, double* to) {
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t i = 0; i < n; ++i) to[i] += x[r * step + i];
+    for (int64_t i = 0; i < n; ++i) to[i] += x[r * n + i];
 }
 void vadd_products(int64_t rows, int64_t n, const double* x, const double* y, double* to) {
   for (int64_t at = 0; at < rows * n; at += n)

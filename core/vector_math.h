@@ -47,8 +47,8 @@ inline void vdropout(int64_t n, const uint32_t* words, uint32_t limit, float kep
                      float* m, float* y) {
   vector_table().dropout(n, words, limit, kept, x, m, y);
 }
-inline void vadd_rows(int64_t rows, int64_t n, const float* x, int64_t step, float* to) {
-  vector_table().add_rows(rows, n, x, step, to);
+inline void vadd_rows(int64_t rows, int64_t n, const float* x, float* to) {
+  vector_table().add_rows(rows, n, x, to);
 }
 inline void vadd_products(int64_t rows, int64_t n, const float* x, const float* y, float* to) {
   vector_table().add_products(rows, n, x, y, to);
@@ -81,7 +81,7 @@ void vlayer_norm_backward(int64_t n, const double* norm, double inverse, const d
                           const double* dy, double* dx);
 void vdropout(int64_t n, const uint32_t* words, uint32_t limit, double kept, const double* x,
               double* m, double* y);
-void vadd_rows(int64_t rows, int64_t n, const double* x, int64_t step, double* to);
+void vadd_rows(int64_t rows, int64_t n, const double* x, double* to);
 void vadd_products(int64_t rows, int64_t n, const double* x, const double* y, double* to);
 double vsum(int64_t n, const double* x);
 double vdot(int64_t n, const double* x, const double* y);

@@ -55,9 +55,7 @@ inline Walk check(std::string_view op, int64_t gates, const Tensor& x, const Ten
 template <class T>
 void recur(const Walk& w, int64_t gates, const T* h, const T* weight, const T* bias, T* out) {
   const int64_t n = gates * w.hidden;
-  for (int64_t b = 0; b < w.batch; ++b)
-    for (int64_t j = 0; j < n; ++j) out[b * n + j] = bias ? bias[j] : T(0);
-  gemm<T>(false, true, w.batch, n, w.hidden, T(1), h, w.hidden, weight, w.hidden, T(1), out, n);
+  affine<T>(w.batch, n, w.hidden, h, w.hidden, weight, w.hidden, bias, out, n);
 }
 
 // y [B, T, H] from the states after each step; 0 where a sentence had ended.

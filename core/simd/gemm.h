@@ -5,7 +5,6 @@
 // only by core/simd/kernels.cpp, which is compiled once per instruction set; hence everything here
 // has internal linkage.
 #pragma once
-#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -30,7 +29,8 @@ constexpr int kLane = 8, kRows = 6;
 constexpr int kLane = 4, kRows = 6;
 #endif
 constexpr int64_t kPanel = 2 * kLane;  // columns of c that one block computes
-constexpr int64_t kDepth = 256;        // rows of b at a time: a panel of them fits the first cache
+constexpr int64_t kDepth =
+    heed::simd::kGemmDepth;     // rows of b at a time: a panel of them fits the first cache
 constexpr int64_t kWide = 512;  // columns of b, if copied: kDepth rows of them fit the second
 static_assert(kDepth * (kWide + kRows) <= heed::simd::kGemmRoom);
 
@@ -114,10 +114,10 @@ inline void sum_block(const Factors& s, const Target& t, std::index_sequence<I..
   constexpr int64_t kFourths = (R + 3) / 4;
   const float *a[kFourths], *b = s.b;
   for (int64_t f = 0; f < kFourths; ++f) a[f] = s.a + 4 * f * s.a_row;
-  const int64_t step = s.a_row, steps = 3 * s.a_row;
+  const int64_t step = s.a_row, step3 = 3 * s.a_row;
   const auto element = [&](int64_t r) {
     const float* at = a[r / 4];
-    return r % 4 == 0 ? at[0] : r % 4 == 1 ? at[step] : r % 4 == 2 ? at[2 * step] : at[steps];
+    return r % 4 == 0 ? at[0] : r % 4 == 1 ? at[step] : r % 4 == 2 ? at[2 * step] : at[step3];
   };
   Vec sum[R * V] = {(static_cast<void>(I), Vec{})...};
   for (int64_t l = 0; l < s.depth; ++l, b += s.ldb) {
@@ -220,11 +220,12 @@ inline void run_block(const Gemm& g, int64_t i, int64_t rows, int64_t j, int64_t
   (narrow ? block_of<1>(rows, all) : block_of<2>(rows, all))(s, t);
 }
 
+// std::min may be emitted as a function that all instruction sets share.
 inline int64_t least(int64_t x, int64_t y) {
   return x < y ? x : y;
 }
 
-// Columns first <= l < last of some rows of op(a) are asked for before they are needed.
+// Asks for columns first <= l < last of some rows of op(a), before they are needed.
 inline void fetch(bool ta, int64_t rows, int64_t first, int64_t last, const float* a, int64_t lda) {
   constexpr int64_t kLine = 16;
   if (ta)
@@ -234,7 +235,7 @@ inline void fetch(bool ta, int64_t rows, int64_t first, int64_t last, const floa
       for (int64_t l = first; l < last; l += kLine) __builtin_prefetch(a + r * lda + l, 0, 2);
 }
 
-// So is what a block ends in, while it is multiplied.
+// Asks for the part of c that a block will end in, before it is multiplied.
 inline void fetch_result(const float* c, int64_t ldc, int64_t rows, int64_t cols) {
   for (int64_t r = 0; r < rows; ++r, c += ldc) {
     __builtin_prefetch(c, 1);
@@ -243,6 +244,7 @@ inline void fetch_result(const float* c, int64_t ldc, int64_t rows, int64_t cols
   }
 }
 
+// Factors that fit the caches, where they are; but b in panels where it is turned.
 void in_place(const Gemm& g) {
   constexpr int64_t kWait = 64;  // fewer columns of a are multiplied before c could come
   alignas(64) float panel[kDepth * kPanel];
@@ -276,7 +278,8 @@ void fill_rows(int64_t rows, int64_t depth, const float* a, int64_t lda, float* 
     for (int64_t l = 0; l < depth; ++l)
       std::memcpy(to + l * kRows, a + l * lda, sizeof(float) * kRows);
   else
-    for (int64_t l = 0; l < depth; ++l) std::copy_n(a + l * lda, rows, to + l * kRows);
+    for (int64_t l = 0; l < depth; ++l)
+      std::memcpy(to + l * kRows, a + l * lda, sizeof(float) * static_cast<size_t>(rows));
 }
 
 // `room` for kDepth * (kWide + kRows) numbers: panels of b, then rows of a where it is transposed.

@@ -171,14 +171,14 @@ void dropout_all(int64_t n, const uint32_t* words, uint32_t limit, float kept, c
 }
 
 // Four rows per pass over `to`, one after the other as if each had a pass of its own.
-void add_rows_all(int64_t rows, int64_t n, const float* x, int64_t step, float* to) {
+void add_rows_all(int64_t rows, int64_t n, const float* x, float* to) {
   int64_t r = 0;
   for (; r + 4 <= rows; r += 4) {
-    const float *x0 = x + r * step, *x1 = x0 + step, *x2 = x1 + step, *x3 = x2 + step;
+    const float *x0 = x + r * n, *x1 = x0 + n, *x2 = x1 + n, *x3 = x2 + n;
     for (int64_t i = 0; i < n; ++i) to[i] = to[i] + x0[i] + x1[i] + x2[i] + x3[i];
   }
   for (; r < rows; ++r)
-    for (int64_t i = 0; i < n; ++i) to[i] += x[r * step + i];
+    for (int64_t i = 0; i < n; ++i) to[i] += x[r * n + i];
 }
 
 void add_products_all(int64_t rows, int64_t n, const float* x, const float* y, float* to) {

@@ -33,7 +33,9 @@ struct Gemm {
   float* c;
   int64_t ldc;
 };
-constexpr int64_t kGemmRoom = 256 * (512 + 16);
+/// Columns of op(a) that are multiplied at a time.
+constexpr int64_t kGemmDepth = 256;
+constexpr int64_t kGemmRoom = kGemmDepth * (512 + 16);
 
 struct Table {
   const char* name;  // "baseline", "avx2", "avx512"
@@ -59,8 +61,8 @@ struct Table {
   /// m = kept where words >= limit, else 0; y = m x.
   void (*dropout)(int64_t n, const uint32_t* words, uint32_t limit, float kept, const float* x,
                   float* m, float* y);
-  /// to [n] += the sum of the rows of x [rows, n], which are `step` apart.
-  void (*add_rows)(int64_t rows, int64_t n, const float* x, int64_t step, float* to);
+  /// to [n] += the sum of the rows of x [rows, n].
+  void (*add_rows)(int64_t rows, int64_t n, const float* x, float* to);
   /// to [n] += the sum over the rows of x y, element by element; x and y [rows, n].
   void (*add_products)(int64_t rows, int64_t n, const float* x, const float* y, float* to);
   /// y += a x

@@ -18,16 +18,19 @@ struct Product {
 };
 
 template <class T>
+std::vector<T> random(int64_t count, Rng& rng) {
+  std::vector<T> v(static_cast<size_t>(count));
+  for (T& x : v) x = static_cast<T>(rng.normal());
+  return v;
+}
+
+template <class T>
 void expect_like_plain_loops(const Product& p, Rng& rng) {
   const int64_t lda = (p.ta ? p.m : p.k) + p.extra, ldb = (p.tb ? p.k : p.n) + p.extra;
   const int64_t ldc = p.n + p.extra;
-  const auto random = [&](int64_t count) {
-    std::vector<T> v(static_cast<size_t>(count));
-    for (T& x : v) x = static_cast<T>(rng.normal());
-    return v;
-  };
-  const std::vector<T> a = random((p.ta ? p.k : p.m) * lda), b = random((p.tb ? p.n : p.k) * ldb);
-  std::vector<T> c = random(p.m * ldc);
+  const std::vector<T> a = random<T>((p.ta ? p.k : p.m) * lda, rng),
+                       b = random<T>((p.tb ? p.n : p.k) * ldb, rng);
+  std::vector<T> c = random<T>(p.m * ldc, rng);
   std::vector<T> expected = c;
   for (int64_t i = 0; i < p.m; ++i)
     for (int64_t j = 0; j < p.n; ++j) {
@@ -74,12 +77,7 @@ TEST(Blas, GemmIsTheProductOfLargeFactors) {
 
 template <class T>
 void expect_affine(int64_t m, int64_t n, int64_t k, Rng& rng) {
-  const auto random = [&](int64_t count) {
-    std::vector<T> v(static_cast<size_t>(count));
-    for (T& x : v) x = static_cast<T>(rng.normal());
-    return v;
-  };
-  const auto x = random(m * k), w = random(n * k), bias = random(n);
+  const auto x = random<T>(m * k, rng), w = random<T>(n * k, rng), bias = random<T>(n, rng);
   const auto nan = std::numeric_limits<T>::quiet_NaN();
   std::vector<T> plain(static_cast<size_t>(m * n), nan), y = plain;
   affine<T>(m, n, k, x.data(), k, w.data(), k, nullptr, plain.data(), n);
