@@ -144,6 +144,12 @@ int run_program(const Program& program, int argc, char** argv) {
     std::cerr << program.name << ": " << what << "\n";
     return code;
   };
+  const auto no_command = [&](const std::string& got) {
+    std::string names;
+    for (const Command& c : program.commands)
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", c.name);
+    return fail(fmt::format("expected a command ({}), got {}", names, got).c_str(), 2);
+  };
   CLI::App app{program.about, program.name};
   try {
     app.set_version_flag("--version", version_text(program.name));
@@ -165,8 +171,11 @@ int run_program(const Program& program, int argc, char** argv) {
           fail_file("standard output", "not all of it could be written; is the disk full?");
         return code;
       }
-    require(false, "expected a command, got none; {} --help names them", program.name);
+    return no_command("none");
   } catch (const CLI::ParseError& e) {
+    const bool left_over = dynamic_cast<const CLI::ExtrasError*>(&e) != nullptr;
+    if (left_over && app.get_subcommands().empty() && argv[1][0] != '-')
+      return no_command(fmt::format("'{}'", argv[1]));
     return app.exit(e) == 0 ? 0 : 2;
   } catch (const FileError& e) {
     return fail(e.what(), 3);
@@ -177,7 +186,6 @@ int run_program(const Program& program, int argc, char** argv) {
   } catch (const std::exception& e) {  // a diverged training or a bug: not the usage
     return fail(e.what(), 1);
   }
-  return 2;
 }
 
 }  // namespace heed

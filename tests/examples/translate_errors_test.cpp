@@ -26,8 +26,9 @@ class TranslateErrors : public TranslateProgram {
 };
 
 TEST_F(TranslateErrors, UsageIsExplained) {
-  expect_failure("$T", 2, "expected a command");
-  expect_failure("$T frobnicate", 2, "frobnicate");
+  expect_failure("$T", 2, "expected a command (train, ");
+  expect_failure("$T frobnicate -o new", 2, "), got 'frobnicate'");
+  expect_failure("$T --frobnicate", 2, "not expected: --frobnicate");
   expect_failure("$T translate", 2, "--model is required");
   expect_failure("$T attention --model model", 2, "--sentence is required");
   expect_failure("$T attention --model model --sentence ' '", 2, "expected a sentence");
