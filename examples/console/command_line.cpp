@@ -139,16 +139,26 @@ Option CommandLine::add_flag(const std::string& names, bool& value, const std::s
 
 // ---- programs ----
 
+namespace {
+
+std::string commands_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* c : app.get_subcommands({})) names.push_back(c->get_name());
+  return fmt::to_string(fmt::join(names, ", "));
+}
+
+// The command of a command ... that the user named, or the program.
+const CLI::App& last_named(const CLI::App& app) {
+  const std::vector<CLI::App*> named = app.get_subcommands();
+  return named.empty() ? app : last_named(*named.front());
+}
+
+}  // namespace
+
 int run_program(const Program& program, int argc, char** argv) {
   const auto fail = [&](const char* what, int code) {
     std::cerr << program.name << ": " << what << "\n";
     return code;
-  };
-  const auto no_command = [&](const std::string& got) {
-    std::string names;
-    for (const Command& c : program.commands)
-      names += fmt::format("{}{}", names.empty() ? "" : ", ", c.name);
-    return fail(fmt::format("expected a command ({}), got {}", names, got).c_str(), 2);
   };
   CLI::App app{program.about, program.name};
   try {
@@ -171,11 +181,14 @@ int run_program(const Program& program, int argc, char** argv) {
           fail_file("standard output", "not all of it could be written; is the disk full?");
         return code;
       }
-    return no_command("none");
+    require(false, "expected a command ({}), got none", commands_of(app));
   } catch (const CLI::ParseError& e) {
     const bool left_over = dynamic_cast<const CLI::ExtrasError*>(&e) != nullptr;
-    if (left_over && app.get_subcommands().empty() && argv[1][0] != '-')
-      return no_command(fmt::format("'{}'", argv[1]));
+    const CLI::App& last = last_named(app);
+    const std::string first = left_over ? app.remaining(true).front() : "";
+    if (left_over && first[0] != '-' && !last.get_subcommands({}).empty())
+      return fail(
+          fmt::format("expected a command ({}), got '{}'", commands_of(last), first).c_str(), 2);
     return app.exit(e) == 0 ? 0 : 2;
   } catch (const FileError& e) {
     return fail(e.what(), 3);
@@ -186,6 +199,7 @@ int run_program(const Program& program, int argc, char** argv) {
   } catch (const std::exception& e) {  // a diverged training or a bug: not the usage
     return fail(e.what(), 1);
   }
+  return 2;
 }
 
 }  // namespace heed

@@ -303,7 +303,9 @@ TEST_F(LessonProgram, ExitCodesAndWhatThereIs) {
   EXPECT_NE(r.err.find("not-importance"), std::string::npos) << r.err;
   EXPECT_EQ(sh("$M lesson run").code, 2);
   EXPECT_EQ(sh("$M lesson").code, 2);
-  EXPECT_EQ(sh("$M lesson fly").code, 2);
+  const Ran unknown = sh("$M lesson fly");
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_NE(unknown.err.find("expected a command (list, "), std::string::npos) << unknown.err;
   EXPECT_EQ(sh("$M lesson run mask hard").code, 2);
   EXPECT_EQ(sh("$M lesson run mask --beta 1").code, 2);
   EXPECT_EQ(sh("$M lesson run mask --lang fr").code, 2);
