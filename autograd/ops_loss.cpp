@@ -48,11 +48,7 @@ struct CrossEntropy {
         }
         T g = dy.data<T>()[options.reduction == Reduction::per_token ? r : 0];
         if (options.reduction == Reduction::mean) g /= static_cast<T>(count);
-        const T* row = z.data<T>() + r * v;
-        const T base = normaliser->data<T>()[r];
-        for (int64_t j = 0; j < v; ++j) d[j] = row[j] - base;
-        vexp(v, d, d);
-        for (int64_t j = 0; j < v; ++j) d[j] = (d[j] - share) * g;
+        vcross_entropy_backward(v, z.data<T>() + r * v, normaliser->data<T>()[r], share, g, d);
         d[target] -= (1 - eps) * g;
       }
     });
@@ -102,8 +98,6 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets_in,
   Tensor normaliser = Tensor::zeros({rows}, z.dtype());
   double total = 0;
   dispatch(z.dtype(), "cross_entropy", [&]<class T>() {
-    Tensor scratch = Tensor::empty({v}, z.dtype());
-    T* p = scratch.mutable_data<T>();
     const T eps = static_cast<T>(options.label_smoothing);
     T *out = losses.mutable_data<T>(), *base = normaliser.mutable_data<T>();
     for (int64_t r = 0; r < rows; ++r) {
@@ -111,7 +105,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets_in,
       if (target == options.ignore) continue;
       const T* row = z.data<T>() + r * v;
       T top;
-      const T sum = vexp_sum(v, row, p, &top);
+      const T sum = vexp_sum(v, row, &top);
       base[r] = top + std::log(sum);
       out[r] = base[r] - (1 - eps) * row[target];
       if (eps > 0) out[r] -= eps * (vsum(v, row) / static_cast<T>(v));

@@ -180,10 +180,9 @@ Tensor logsumexp(const Tensor& x) {
   Tensor y = Tensor::empty(x.shape().without(x.rank() - 1), x.dtype());
   dispatch(x.dtype(), "logsumexp", [&]<class T>() {
     T* out = y.mutable_data<T>();
-    List<T> scratch(static_cast<size_t>(n));
     for (int64_t r = 0; r < y.numel(); ++r) {
       T top;
-      const T total = vexp_sum(n, in.data<T>() + r * n, scratch.data(), &top);
+      const T total = vexp_sum(n, in.data<T>() + r * n, &top);
       out[r] = top + std::log(total);
     }
   });

@@ -121,8 +121,7 @@ Tensor log_softmax(const Tensor& x, const Mask& mask) {
       const Mask::Row row = mask.row(x.shape(), r);
       const int64_t kept = gather(row, from, packed.data());
       T top = 0;
-      const T log_total =
-          kept == 0 ? T(0) : std::log(vexp_sum(kept, packed.data(), packed.data(), &top));
+      const T log_total = kept == 0 ? T(0) : std::log(vexp_sum(kept, packed.data(), &top));
       for (int64_t j = 0; j < in.n; ++j)
         out[r * in.n + j] =
             row[j] ? from[j] - top - log_total : -std::numeric_limits<T>::infinity();

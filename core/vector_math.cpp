@@ -22,6 +22,12 @@ const simd::Table& choose() {
   return simd::baseline;
 }
 
+double max_of(int64_t n, const double* x) {
+  double m = -std::numeric_limits<double>::infinity();
+  for (int64_t i = 0; i < n; ++i) m = std::max(m, x[i]);
+  return m;
+}
+
 // vsum and vdot of f64, of several overloads each.
 constexpr auto kSum = [](int64_t n, const double* x) { return vsum(n, x); };
 constexpr auto kDot = [](int64_t n, const double* x, const double* y) { return vdot(n, x, y); };
@@ -42,17 +48,21 @@ void vtanh(int64_t n, const double* x, double* y) {
 void vsigmoid(int64_t n, const double* x, double* y) {
   for (int64_t i = 0; i < n; ++i) y[i] = sigmoid(x[i]);
 }
-double vexp_sum(int64_t n, const double* x, double* y, double* max) {
-  double m = -std::numeric_limits<double>::infinity();
-  for (int64_t i = 0; i < n; ++i) m = std::max(m, x[i]);
-  *max = m;
+double vexp_sum(int64_t n, const double* x, double* max) {
+  const double m = *max = max_of(n, x);
   double s = 0;
-  for (int64_t i = 0; i < n; ++i) s += y[i] = std::exp(x[i] - m);
+  for (int64_t i = 0; i < n; ++i) s += std::exp(x[i] - m);
   return s;
 }
+void vcross_entropy_backward(int64_t n, const double* x, double normaliser, double share, double g,
+                             double* dx) {
+  for (int64_t i = 0; i < n; ++i) dx[i] = (std::exp(x[i] - normaliser) - share) * g;
+}
 void vsoftmax(int64_t n, const double* x, double* y) {
-  double max;
-  const double factor = 1 / vexp_sum(n, x, y, &max);
+  const double m = max_of(n, x);
+  double s = 0;
+  for (int64_t i = 0; i < n; ++i) s += y[i] = std::exp(x[i] - m);
+  const double factor = 1 / s;
   for (int64_t i = 0; i < n; ++i) y[i] *= factor;
 }
 void vsoftmax_backward(int64_t n, const double* y, const double* dy, double* dx) {

@@ -26,8 +26,12 @@ inline void vtanh(int64_t n, const float* x, float* y) {
 inline void vsigmoid(int64_t n, const float* x, float* y) {
   vector_table().sigmoid(n, x, y);
 }
-inline float vexp_sum(int64_t n, const float* x, float* y, float* max) {
-  return vector_table().exp_sum(n, x, y, max);
+inline float vexp_sum(int64_t n, const float* x, float* max) {
+  return vector_table().exp_sum(n, x, max);
+}
+inline void vcross_entropy_backward(int64_t n, const float* x, float normaliser, float share,
+                                    float g, float* dx) {
+  vector_table().cross_entropy_backward(n, x, normaliser, share, g, dx);
 }
 inline void vsoftmax(int64_t n, const float* x, float* y) {
   vector_table().softmax(n, x, y);
@@ -72,7 +76,9 @@ inline double sigmoid(double x) {
 void vexp(int64_t n, const double* x, double* y);
 void vtanh(int64_t n, const double* x, double* y);
 void vsigmoid(int64_t n, const double* x, double* y);
-double vexp_sum(int64_t n, const double* x, double* y, double* max);
+double vexp_sum(int64_t n, const double* x, double* max);
+void vcross_entropy_backward(int64_t n, const double* x, double normaliser, double share, double g,
+                             double* dx);
 void vsoftmax(int64_t n, const double* x, double* y);
 void vsoftmax_backward(int64_t n, const double* y, const double* dy, double* dx);
 double vlayer_norm(int64_t n, const double* x, const double* gain, const double* bias, double eps,

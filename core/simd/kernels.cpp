@@ -102,18 +102,32 @@ float max_all(int64_t n, const float* x) {
   return fold(lane, kGreater);
 }
 
-float exp_sum_all(int64_t n, const float* x, float* y, float* max) {
+float exp_sum_all(int64_t n, const float* x, float* max) {
   const float m = max_all(n, x);
   *max = m;
-  map_all(n, x, y, [m](float v) { return exp_of(v - m); });
-  return sum_all(n, y);
+  float lane[kLanes] = {}, part[kLanes];
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    __builtin_prefetch(x + i + n);  // of what is likely to be the next row
+    for (int64_t l = 0; l < kLanes; ++l) lane[l] += exp_of(x[i + l] - m);
+  }
+  if (i == n) return fold(lane, kAdd);
+  load_part(n - i, x + i, -INFINITY, part);
+  for (int64_t l = 0; l < kLanes; ++l) lane[l] += exp_of(part[l] - m);
+  return fold(lane, kAdd);
+}
+
+void cross_entropy_backward_all(int64_t n, const float* x, float normaliser, float share, float g,
+                                float* dx) {
+  map_all(n, x, dx, [=](float v) { return (exp_of(v - normaliser) - share) * g; });
 }
 
 // A row of at most kLanes stays in registers from end to end.
 void softmax_all(int64_t n, const float* x, float* y) {
   if (n > kLanes) {
-    float m;
-    const float factor = 1.0f / exp_sum_all(n, x, y, &m);
+    const float m = max_all(n, x);
+    map_all(n, x, y, [m](float v) { return exp_of(v - m); });
+    const float factor = 1.0f / sum_all(n, y);
     for (int64_t i = 0; i < n; ++i) y[i] *= factor;
     return;
   }
@@ -209,6 +223,7 @@ const Table HEED_SIMD{HEED_TEXT(HEED_SIMD),
                       tanh_all,
                       sigmoid_all,
                       exp_sum_all,
+                      cross_entropy_backward_all,
                       softmax_all,
                       softmax_backward_all,
                       sum_all,

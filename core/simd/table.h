@@ -43,8 +43,11 @@ struct Table {
   void (*exp)(int64_t n, const float* x, float* y);
   void (*tanh)(int64_t n, const float* x, float* y);
   void (*sigmoid)(int64_t n, const float* x, float* y);
-  /// y = e^(x - max) and returns the sum; *max is set. y may be x.
-  float (*exp_sum)(int64_t n, const float* x, float* y, float* max);
+  /// The sum of e^(x - max); *max is set.
+  float (*exp_sum)(int64_t n, const float* x, float* max);
+  /// dx = (e^(x - normaliser) - share) g, the softmax less a share. dx may be x.
+  void (*cross_entropy_backward)(int64_t n, const float* x, float normaliser, float share, float g,
+                                 float* dx);
   /// y = e^(x - max) / sum of the same, n >= 1. y may be x.
   void (*softmax)(int64_t n, const float* x, float* y);
   /// dx = y (dy - sum(y dy)); 0 where y = 0, whatever dy is there.
