@@ -158,6 +158,26 @@ void GradFlow::add_product(int i, const Tensor& a, const Tensor& b) {
   if (before + rows >= kMost) sweep_->add_products(slot);
 }
 
+// A part of the rows at a time, so that the product finds in the cache what was summed.
+void GradFlow::add_affine(int weight, int bias, const Tensor& dy, const Tensor& x) {
+  constexpr int64_t kPart = simd::kGemmDepth;  // as many as a product takes in at a time
+  const Matrix from = as_matrix(dy), in = as_matrix(x);
+  int64_t begin = 0;
+  do {  // once also for no rows: their sum is 0, which is a gradient
+    const auto part = [=](const Matrix& all) {
+      const Tensor& t = all.copy.defined() ? all.copy : *all.of;
+      const int64_t rows = std::min(kPart, all.rows - begin);
+      Strides steps = dense_strides({rows, all.cols});
+      steps[0] = static_cast<int32_t>(all.step);
+      return t.view({rows, all.cols}, steps, begin * all.step);
+    };
+    const Tensor rows = part(from);
+    add(bias, rows);
+    add_product(weight, rows, part(in));
+    begin += kPart;
+  } while (begin < from.rows);
+}
+
 // ---- BackwardSweep ----
 
 BackwardSweep::BackwardSweep(Tape& tape, const Tensor& y, const Tensor& cotangent, Options options)

@@ -185,8 +185,7 @@ struct Linear_ {
   void backward(GradFlow& flow) const {
     const Tensor& dy = flow.dy();
     add_product(flow, 0, kPlain, dy, kPlain, weight);
-    flow.add_product(1, dy, x);
-    flow.add(2, dy);
+    flow.add_affine(1, 2, dy, x);
   }
 };
 

@@ -246,6 +246,9 @@ class GradFlow {
   /// gradient of a weight. Where a weight is used step by step the few rows of each step are
   /// gathered and multiplied at once, before anybody reads the gradient; do not change a or b.
   void add_product(int i, const Tensor& a, const Tensor& b);
+  /// The gradients of an affine map y = x w^T + b: dw += dy^T x by `add_product` and db += the sum
+  /// over the rows of dy, for dy [..., m], x [..., n], w [m, n], b [m].
+  void add_affine(int weight, int bias, const Tensor& dy, const Tensor& x);
 
  private:
   friend class BackwardSweep;

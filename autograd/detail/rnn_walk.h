@@ -88,8 +88,7 @@ void add_output_gradient(const Walk& w, int64_t t, const T* dy, T* dh) {
 inline void weight_gradients(const Tensor& dg, const Tensor& states, GradFlow& flow, int weight,
                              int bias) {
   const Shape before = states.shape().with(0, dg.shape()[0]);
-  flow.add_product(weight, dg, states.view(before, states.strides()));
-  flow.add(bias, dg);
+  flow.add_affine(weight, bias, dg, states.view(before, states.strides()));
 }
 
 // dx[:, t] += the gates' gradients of step s, as the input product sees them.

@@ -91,6 +91,32 @@ TEST(StepProducts, AreSeenOneByOneByAWalkThatKeepsContributionsApart) {
   EXPECT_EQ(to_weight, 4);
 }
 
+TEST(StepProducts, ManyRowsAreOneContributionThough) {
+  const Setting s(1, 600);  // more than are multiplied at a time
+  const Tensor bias = leaf(Tensor::zeros({4}, f64));
+  Tape tape;
+  const Tensor y = sum(tanh(linear(s.x, s.weight, bias)));
+  BackwardSweep walk(tape, y, Tensor::scalar(1, f64), {.separate = true});
+  const NoTape quiet;
+  int to_weight = 0, to_bias = 0;
+  while (walk.next())
+    for (const auto& c : walk.contributions()) {
+      to_weight += c.value.shape() == Shape{4, 3}, to_bias += c.value.shape() == Shape{4};
+      if (c.value.shape() == Shape{4, 3}) expect_equal(c.value, gradient_at_once(s));
+    }
+  EXPECT_EQ(to_weight, 1);
+  EXPECT_EQ(to_bias, 1);
+}
+
+TEST(StepProducts, NoRowsAtAllGiveZeros) {
+  const Setting s(3, 0);
+  const Tensor bias = leaf(Tensor::full({4}, 1, f64));
+  Tape tape;
+  tape.backward(sum(linear(s.x, s.weight, bias)));
+  expect_equal(tape.grad(s.weight), Tensor::zeros({4, 3}, f64));
+  expect_equal(tape.grad(bias), Tensor::zeros({4}, f64));
+}
+
 TEST(StepProducts, OfRecurrencesOfOneStepToo) {
   Rng rng(3);
   const Tensor x = Tensor::normal({2, 6, 6}, 0, 1, rng, f64);

@@ -56,7 +56,8 @@ void expect_twins(const std::string& what, const Named& inputs, const F& fused, 
 
 TEST(Twins, Linear) {
   Numbers numbers(1);
-  for (const Shape& s : {Shape{4}, Shape{3, 4}, Shape{2, 3, 4}, Shape{2, 2, 3, 4}})
+  for (const Shape& s : {Shape{4}, Shape{3, 4}, Shape{2, 3, 4}, Shape{2, 2, 3, 4},
+                         Shape{2, 300, 4}})  // the last one is summed in parts
     expect_twins(
         "linear " + to_text(s),
         {{"x", numbers.normal(s)},
