@@ -281,6 +281,7 @@ void BackwardSweep::run(const Node& node) {
                   "pass; change a clone(x), or change it after backward",
                   info.name, name, saved->shape());
     }
+    bool looks() const override { return false; }
   } check(*node.table->info);
   const InScope here(node.scope);
   node.table->saved(node.op, check);

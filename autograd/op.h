@@ -63,6 +63,9 @@ class GradFlow;
 class SavedVisitor {
  public:
   virtual void operator()(std::string_view name, const Saved& saved) = 0;
+  /// Whether anybody looks at the numbers: an op may keep them in another form, and does not write
+  /// them out for nothing.
+  virtual bool looks() const { return true; }
 
  protected:
   ~SavedVisitor() = default;

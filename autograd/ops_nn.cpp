@@ -51,12 +51,25 @@ struct Dropout_ {
                                .inputs = {"x"},
                                .forward = "y = x * m, m = 0 with probability p, else 1 / (1 - p)",
                                .backward = {"dx += m * dy"}};
-  Saved m;
+  Buffer kept;  // m, a byte per element: 1, or 0 where m is 0
+  Shape shape;
+  DType dtype;
   double p;
-  void saved(SavedVisitor& see) const { see("m", m); }
+  Tensor times_m(const Tensor& x) const {
+    const Tensor in = dense(x);
+    Tensor y = Tensor::empty(shape, dtype);
+    const auto* bytes = reinterpret_cast<const uint8_t*>(kept.data());
+    dispatch(dtype, "dropout", [&]<class T>() {
+      vscale_kept(shape.numel(), bytes, T(1 / (1 - p)), in.data<T>(), y.mutable_data<T>());
+    });
+    return y;
+  }
+  void saved(SavedVisitor& see) const {
+    if (see.looks()) see("m", times_m(Tensor::full(shape, 1, dtype)));
+  }
   void attributes(AttributeVisitor& see) const { see("p", p); }
   void backward(GradFlow& flow) const {
-    accumulate(flow, 0, *m, flow.dy(), [](auto factor, auto g) { return factor * g; });
+    if (flow.wants(0)) flow.add(0, times_m(flow.dy()));
   }
 };
 
@@ -64,21 +77,22 @@ Tensor dropout(const Tensor& x, double p, uint64_t key) {
   require_defined("dropout", "x", x);
   require(p >= 0 && p < 1, "dropout: expected a probability in [0, 1), got {}", p);
   const Tensor in = dense(x);
-  Tensor m = Tensor::empty(x.shape(), x.dtype()), y = Tensor::empty(x.shape(), x.dtype());
+  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  const Buffer kept(static_cast<size_t>(x.numel()));
   dispatch(x.dtype(), "dropout", [&]<class T>() {
     const auto limit = static_cast<uint32_t>(std::min(std::ceil(p * 0x1p32), 0x1p32 - 1));
+    auto* bytes = reinterpret_cast<uint8_t*>(kept.data());
     const T* from = in.data<T>();
-    T *factor = m.mutable_data<T>(), *out = y.mutable_data<T>();
+    T* to = y.mutable_data<T>();
     std::array<uint32_t, 1024> words;  // of the stream `key`: word i decides about element i
     constexpr auto kChunk = static_cast<int64_t>(words.size());
     for (int64_t start = 0; start < in.numel(); start += kChunk) {
       const int64_t n = std::min(kChunk, in.numel() - start);
       vector_table().philox(key, static_cast<uint64_t>(start / 4), (n + 3) / 4, words.data());
-      vdropout(n, words.data(), limit, static_cast<T>(1 / (1 - p)), from + start, factor + start,
-               out + start);
+      vdropout(n, words.data(), limit, T(1 / (1 - p)), from + start, bytes + start, to + start);
     }
   });
-  return record(Dropout_{m, p}, y, x);
+  return record(Dropout_{kept, x.shape(), x.dtype(), p}, y, x);
 }
 
 // ---- layer_norm ----

@@ -79,10 +79,13 @@ void vlayer_norm_backward(int64_t n, const double* norm, double inverse, const d
                           const double* dy, double* dx) {
   layer_norm_backward_row(n, norm, inverse, gain, dy, dx, kSum, kDot);
 }
-void vdropout(int64_t n, const uint32_t* words, uint32_t limit, double kept, const double* x,
-              double* m, double* y) {
-  for (int64_t i = 0; i < n; ++i) m[i] = words[i] >= limit ? kept : 0;
-  for (int64_t i = 0; i < n; ++i) y[i] = x[i] * m[i];
+void vdropout(int64_t n, const uint32_t* words, uint32_t limit, double factor, const double* x,
+              uint8_t* kept, double* y) {
+  for (int64_t i = 0; i < n; ++i) kept[i] = words[i] >= limit;
+  vscale_kept(n, kept, factor, x, y);
+}
+void vscale_kept(int64_t n, const uint8_t* kept, double factor, const double* x, double* y) {
+  for (int64_t i = 0; i < n; ++i) y[i] = x[i] * (kept[i] != 0 ? factor : 0);
 }
 void vadd_rows(int64_t rows, int64_t n, const double* x, double* to) {
   for (int64_t r = 0; r < rows; ++r)

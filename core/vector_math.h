@@ -47,9 +47,12 @@ inline void vlayer_norm_backward(int64_t n, const float* norm, float inverse, co
                                  const float* dy, float* dx) {
   vector_table().layer_norm_backward(n, norm, inverse, gain, dy, dx);
 }
-inline void vdropout(int64_t n, const uint32_t* words, uint32_t limit, float kept, const float* x,
-                     float* m, float* y) {
-  vector_table().dropout(n, words, limit, kept, x, m, y);
+inline void vdropout(int64_t n, const uint32_t* words, uint32_t limit, float factor, const float* x,
+                     uint8_t* kept, float* y) {
+  vector_table().dropout(n, words, limit, factor, x, kept, y);
+}
+inline void vscale_kept(int64_t n, const uint8_t* kept, float factor, const float* x, float* y) {
+  vector_table().scale_kept(n, kept, factor, x, y);
 }
 inline void vadd_rows(int64_t rows, int64_t n, const float* x, float* to) {
   vector_table().add_rows(rows, n, x, to);
@@ -85,8 +88,9 @@ double vlayer_norm(int64_t n, const double* x, const double* gain, const double*
                    double* norm, double* y);
 void vlayer_norm_backward(int64_t n, const double* norm, double inverse, const double* gain,
                           const double* dy, double* dx);
-void vdropout(int64_t n, const uint32_t* words, uint32_t limit, double kept, const double* x,
-              double* m, double* y);
+void vdropout(int64_t n, const uint32_t* words, uint32_t limit, double factor, const double* x,
+              uint8_t* kept, double* y);
+void vscale_kept(int64_t n, const uint8_t* kept, double factor, const double* x, double* y);
 void vadd_rows(int64_t rows, int64_t n, const double* x, double* to);
 void vadd_products(int64_t rows, int64_t n, const double* x, const double* y, double* to);
 double vsum(int64_t n, const double* x);

@@ -173,15 +173,18 @@ void layer_norm_backward_all(int64_t n, const float* norm, float inverse, const 
   layer_norm_backward_row(n, norm, inverse, gain, dy, dx, sum_all, dot_all);
 }
 
-void dropout_all(int64_t n, const uint32_t* words, uint32_t limit, float kept, const float* x,
-                 float* m, float* y) {
-  const auto bits = std::bit_cast<uint32_t>(kept);
-  for (int64_t i = 0; i < n; ++i) {
-    // All bits or none: a branch would be mispredicted half of the time.
-    const uint32_t all = 0u - static_cast<uint32_t>(words[i] >= limit);
-    m[i] = std::bit_cast<float>(bits & all);
-    y[i] = x[i] * m[i];
-  }
+// All bits of the factor or none: a branch would be mispredicted half of the time.
+inline float factor_if(bool kept, float factor) {
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(factor) & (0u - static_cast<uint32_t>(kept)));
+}
+
+void dropout_all(int64_t n, const uint32_t* words, uint32_t limit, float factor, const float* x,
+                 uint8_t* kept, float* y) {
+  for (int64_t i = 0; i < n; ++i) y[i] = x[i] * factor_if(words[i] >= limit, factor);
+  for (int64_t i = 0; i < n; ++i) kept[i] = words[i] >= limit;
+}
+void scale_kept_all(int64_t n, const uint8_t* kept, float factor, const float* x, float* y) {
+  for (int64_t i = 0; i < n; ++i) y[i] = x[i] * factor_if(kept[i] != 0, factor);
 }
 
 // Four rows per pass over `to`, one after the other as if each had a pass of its own.
@@ -231,6 +234,7 @@ const Table HEED_SIMD{HEED_TEXT(HEED_SIMD),
                       layer_norm_all,
                       layer_norm_backward_all,
                       dropout_all,
+                      scale_kept_all,
                       add_rows_all,
                       add_products_all,
                       axpy_all,

@@ -61,9 +61,11 @@ struct Table {
   /// dx = (g - mean g - norm mean(g norm)) * inverse, g = gain dy.
   void (*layer_norm_backward)(int64_t n, const float* norm, float inverse, const float* gain,
                               const float* dy, float* dx);
-  /// m = kept where words >= limit, else 0; y = m x.
-  void (*dropout)(int64_t n, const uint32_t* words, uint32_t limit, float kept, const float* x,
-                  float* m, float* y);
+  /// y = factor x where words >= limit, which `kept` then says (1 or 0), else 0 x.
+  void (*dropout)(int64_t n, const uint32_t* words, uint32_t limit, float factor, const float* x,
+                  uint8_t* kept, float* y);
+  /// y = factor x where kept is 1, else 0 x.
+  void (*scale_kept)(int64_t n, const uint8_t* kept, float factor, const float* x, float* y);
   /// to [n] += the sum of the rows of x [rows, n].
   void (*add_rows)(int64_t rows, int64_t n, const float* x, float* to);
   /// to [n] += the sum over the rows of x y, element by element; x and y [rows, n].
