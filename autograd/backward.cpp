@@ -72,8 +72,10 @@ const Tensor& GradFlow::dy(int k) {
       t = Tensor::zeros(s.shape, s.dtype);
     else if (s.keep)
       t = sweep_->grad_of(slot);
-    else  // nobody else asks for it again: handed over, which costs less than to share it
+    else {  // nobody else asks for it again: handed over, which costs less than to share it
       std::construct_at(&t, std::exchange(s.grad, {}), s.shape, s.dtype);  // t holds nothing
+      if (s.strided) t = t.view(s.shape, s.strides, s.offset);
+    }
   }
   return t;
 }
@@ -112,8 +114,12 @@ void GradFlow::add(int i, const Tensor& t) {
   // The first contribution of the right shape need not be copied: the slot shares its memory, and
   // `shared` makes whoever adds to it next take a copy if it is still somebody else's.
   if (!sweep_->options_.separate && !s.grad && t.shape() == s.shape) {
-    s.shared = t.dense() && reinterpret_cast<const std::byte*>(t.buffer().data()) == t.bytes();
+    const int64_t offset = (t.bytes() - t.buffer().data()) / static_cast<int64_t>(size_of(s.dtype));
+    s.strided = !t.dense() || offset != 0;
+    if (s.strided) s.strides = t.strides(), s.offset = offset;
+    s.shared = !s.strided || (s.leaf < 0 && !s.keep);
     s.grad = s.shared ? t.buffer() : clone(t).buffer();
+    s.strided = s.strided && s.shared;
     return;
   }
   add_into(dx(i), t);
@@ -203,7 +209,8 @@ BackwardSweep::BackwardSweep(Tape& tape, const Tensor& y, const Tensor& cotangen
 
 Tensor BackwardSweep::grad_of(int32_t slot) const {
   const Slot& s = tape_.store_->slots[static_cast<size_t>(slot)];
-  return {s.grad, s.shape, s.dtype};
+  const Tensor grad(s.grad, s.shape, s.dtype);
+  return s.strided ? grad.view(s.shape, s.strides, s.offset) : grad;
 }
 
 Tensor BackwardSweep::writable_grad(int32_t slot) {
@@ -215,8 +222,8 @@ Tensor BackwardSweep::writable_grad(int32_t slot) {
     return fresh;
   }
   if (s.shared) {
-    if (!s.grad.unique()) s.grad = clone(grad_of(slot)).buffer();
-    s.shared = false;
+    if (s.strided || !s.grad.unique()) s.grad = clone(grad_of(slot)).buffer();
+    s.shared = s.strided = false;
   }
   return grad_of(slot);
 }

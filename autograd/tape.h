@@ -45,13 +45,16 @@ static_assert(sizeof(Node) == 32);
 /// One tensor that takes part: a leaf, or the output of a node.
 struct Slot {
   Shape shape;
-  Buffer grad;        // empty until a contribution arrives; dense, of `shape`
+  Buffer grad;        // empty until a contribution arrives; of `shape`, dense unless `strided`
   Buffer rows{};      // a byte per row of grad: 0 where all of it is 0; empty: any row may be used
   int32_t leaf = -1;  // the leaf's number, or -1
   DType dtype = f32;
   bool keep = false;      // grad stays after it was passed on
   bool shared = false;    // grad may be another tensor's memory: copy before adding to it
+  bool strided = false;   // grad lies as its op left it; never that of a leaf, nor one to keep
   int32_t products = -1;  // products still to be added to grad: the list's last one, or -1
+  Strides strides{};      // where `strided`: of grad, whose first element is number `offset`
+  int64_t offset = 0;
 };
 
 class Tape;
@@ -224,7 +227,7 @@ Tensor record(T op, const Tensor& y, const In&... in) {
 /// What an op's backward sees: the cotangents of its outputs, and places to add to.
 class GradFlow {
  public:
-  /// dL/dy of output k; zeros where nothing arrived (see `has_dy`).
+  /// dL/dy of output k, strided as any tensor may be; zeros where nothing arrived (see `has_dy`).
   const Tensor& dy(int k = 0);
   bool has_dy(int k) const;
   /// Whether anybody wants dL/dx of input i.

@@ -23,9 +23,10 @@ using Values = std::vector<double>;
 struct Conditions {
   DType dtype = f64;
   Layout layout = Layout::dense;
-  int64_t only = -1;   // the one input that is a leaf; -1: all are
-  bool trap = false;   // gradients hold `filling` before the op's backward runs
-  bool apart = false;  // contributions are kept apart and added up here
+  int64_t only = -1;                 // the one input that is a leaf; -1: all are
+  bool trap = false;                 // gradients hold `filling` before the op's backward runs
+  bool apart = false;                // contributions are kept apart and added up here
+  Layout cotangent = Layout::dense;  // of every output, as it arrives
 };
 
 struct Outcome {
@@ -39,8 +40,7 @@ Tensor filling(const Tensor& like, size_t number) {
   return cast(Tensor::normal(like.shape(), 0, 1, rng, f64), like.dtype());
 }
 
-Tensor output(const Case& c, const Tensors& in) {
-  const Tensors all = c.f(in);
+Tensor output(const Tensors& all) {
   return all.size() == 1 ? all[0] : join(all);
 }
 
@@ -69,7 +69,8 @@ Outcome compute(const Case& c, const Conditions& how) {
   Outcome out;
   for (const Tensor& x : in) out.grads.emplace_back(static_cast<size_t>(x.numel()), 0.0);
   Tape tape;
-  const Tensor y = output(c, in);
+  const Tensors all = c.f(in);
+  const Tensor y = output(all);
   out.y = y.to_vector();
   for (const Node& n : tape.nodes()) out.ops.emplace(n.table->info->name);
   Rng rng(3);
@@ -78,7 +79,15 @@ Outcome compute(const Case& c, const Conditions& how) {
     sweep(tape, y, cotangent, in, out.grads);
     return out;
   }
-  if (how.trap) {
+  if (how.cotangent != Layout::dense) {
+    Tensors parts;  // of the cotangent, one per output
+    for (int64_t at = 0; const Tensor& o : all) {
+      const Tensor part = cotangent.view(o.shape(), dense_strides(o.shape()), at);
+      parts.push_back(stored(part, how.cotangent));
+      at += o.numel();
+    }
+    tape.backward(hand(all, parts));
+  } else if (how.trap) {
     tape.backward(trap(y, cotangent, in, fillings));
   } else {
     tape.backward(y, cotangent);
@@ -146,7 +155,7 @@ TEST_P(OpCases, BackwardIsTheDerivativeOfForward) {
       leaves.emplace_back(name, in.back());
     }
     const GradCheckReport report =
-        gradcheck([&] { return output(c, in); }, leaves, {.absolute = 2e-8});
+        gradcheck([&] { return output(c.f(in)); }, leaves, {.absolute = 2e-8});
     EXPECT_TRUE(report.ok) << fmt::format(
         "{} ({}), input {}, index {}: expected {:.12g}, got {:.12g}", c.op, c.label, report.input,
         report.index, report.numeric, report.analytic);
@@ -198,6 +207,19 @@ TEST_P(OpCases, LayoutInMemoryDoesNotMatter) {
       for (size_t i = 0; i < c.inputs.size(); ++i)
         expect_close(c, "input " + c.inputs[i].first + where, c.inputs[i].second.shape(),
                      dense.grads[i], other.grads[i], 1e-13);
+    }
+  });
+}
+
+TEST_P(OpCases, LayoutOfTheCotangentDoesNotMatter) {
+  each([](const Case& c) {
+    const Outcome dense = compute(c, {});
+    for (const Layout layout : {Layout::padded, Layout::swapped}) {
+      const std::string how = layout == Layout::padded ? "padded rows" : "axes swapped";
+      const Outcome other = compute(c, {.cotangent = layout});
+      for (size_t i = 0; i < c.inputs.size(); ++i)
+        expect_close(c, "input " + c.inputs[i].first + " (the cotangent has " + how + ")",
+                     c.inputs[i].second.shape(), dense.grads[i], other.grads[i], 1e-13);
     }
   });
 }

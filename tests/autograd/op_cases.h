@@ -46,7 +46,7 @@ void add_reduction_cases(std::vector<Case>& all);
 void add_network_cases(std::vector<Case>& all);
 void add_recurrence_cases(std::vector<Case>& all);
 
-// ---- two ops of the tests, so that a check of one op rests on no other ----
+// ---- three ops of the tests, so that a check of one op rests on no other ----
 
 /// All outputs as one vector.
 Tensor join(const Tensors& parts);
@@ -54,6 +54,9 @@ Tensor join(const Tensors& parts);
 /// A scalar whose backward gives `y` the cotangent `c` and every x[i] the gradient `k[i]`. Recorded
 /// after y, so walked before it: when y's own backward runs, the x already hold something.
 Tensor trap(const Tensor& y, const Tensor& c, const Tensors& x, const Tensors& k);
+
+/// A scalar whose backward gives every y[i] the cotangent `c[i]` as it lies in memory.
+Tensor hand(const Tensors& y, const Tensors& c);
 
 // ---- layouts ----
 

@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <thread>
 
+#include "autograd/gradcheck.h"
 #include "autograd/ops.h"
 #include "core/rng.h"
 #include "core/scope.h"
@@ -57,6 +59,43 @@ TEST(Tape, GradientsThatShareMemoryDoNotDisturbEachOther) {
   EXPECT_EQ(tape.grad(a).to_vector(), (V{11, 11}));
   EXPECT_EQ(tape.grad(b).to_vector(), (V{1, 1}));
   EXPECT_EQ(tape.grad(first).to_vector(), (V{1, 1}));
+}
+
+// A gradient may arrive as a strided view: of memory of its own (permute), or of its op's
+// cotangent, which then belongs to others too (concat).
+TEST(Tape, AGradientThatArrivesStridedIsAddedToAndKeptLikeAnyOther) {
+  Rng rng(2);
+  const Tensor x = leaf(Tensor::normal({2, 3, 4}, 0, 1, rng, f64));
+  const Tensor other = leaf(Tensor::normal({2, 3, 5}, 0, 1, rng, f64));
+  using F = Tensor (*)(const Tensor& h, const Tensor& other);
+  const F turned = [](const Tensor& h, const Tensor&) { return sum(tanh(permute(h, {1, 0, 2}))); };
+  const F joined = [](const Tensor& h, const Tensor& o) { return sum(tanh(concat({o, h}, 2))); };
+  const F plain = [](const Tensor& h, const Tensor&) { return sum(square(h)); };
+  const F columns = [](const Tensor& h, const Tensor&) { return sum(tanh(slice(h, 2, 1, 3))); };
+  for (const F first : {turned, joined})
+    for (const F second : {turned, joined, plain, columns}) {
+      const auto value = [&](bool swap) {
+        const Tensor h = scale(x, 2), o = scale(other, 2);
+        const Tensor one = swap ? second(h, o) : first(h, o),
+                     two = swap ? first(h, o) : second(h, o);
+        return one + two;
+      };
+      for (const bool swap : {false, true}) {
+        const GradCheckReport report = gradcheck(
+            [&] { return value(swap); }, std::vector<NamedLeaf>{{"x", x}, {"other", other}});
+        EXPECT_TRUE(report.ok) << report.text;
+      }
+    }
+  for (const F one : {turned, joined}) {
+    Tape tape;
+    const Tensor h = scale(x, 2), o = scale(other, 2);
+    tape.keep_grad(h);
+    tape.backward(one(h, o));
+    V twice = tape.grad(h).to_vector();
+    for (double& v : twice) v *= 2;
+    EXPECT_EQ(tape.grad(x).to_vector(), twice);
+    EXPECT_NEAR(tape.grad(h).at({1, 2, 3}), 1 - std::pow(std::tanh(h.at({1, 2, 3})), 2), 1e-15);
+  }
 }
 
 TEST(Tape, TheCallersCotangentIsNotTouched) {
