@@ -56,6 +56,17 @@ void check_forward(const OpInfo& info, std::span<const Tensor> out) {
 
 }  // namespace detail
 
+namespace {
+
+// Whether x is a dense tensor with its axes in another order: strided, but without gaps.
+bool axes_reordered(const Tensor& x) {
+  int64_t last = 0;
+  for (int a = 0; a < x.rank(); ++a) last += (x.shape()[a] - 1) * x.stride(a);
+  return !x.dense() && last == x.numel() - 1;
+}
+
+}  // namespace
+
 // ---- GradFlow ----
 
 bool GradFlow::has_dy(int k) const {
@@ -74,7 +85,7 @@ const Tensor& GradFlow::dy(int k) {
       t = sweep_->grad_of(slot);
     else {  // nobody else asks for it again: handed over, which costs less than to share it
       std::construct_at(&t, std::exchange(s.grad, {}), s.shape, s.dtype);  // t holds nothing
-      if (s.strided) t = t.view(s.shape, s.strides, s.offset);
+      if (s.strided) t = t.view(s.shape, s.strides);
     }
   }
   return t;
@@ -114,12 +125,11 @@ void GradFlow::add(int i, const Tensor& t) {
   // The first contribution of the right shape need not be copied: the slot shares its memory, and
   // `shared` makes whoever adds to it next take a copy if it is still somebody else's.
   if (!sweep_->options_.separate && !s.grad && t.shape() == s.shape) {
-    const int64_t offset = (t.bytes() - t.buffer().data()) / static_cast<int64_t>(size_of(s.dtype));
-    s.strided = !t.dense() || offset != 0;
-    if (s.strided) s.strides = t.strides(), s.offset = offset;
-    s.shared = !s.strided || (s.leaf < 0 && !s.keep);
+    const bool whole = t.bytes() == t.buffer().data(), between = s.leaf < 0 && !s.keep;
+    s.strided = whole && between && axes_reordered(t);
+    if (s.strided) s.strides = t.strides();
+    s.shared = s.strided || (whole && t.dense());
     s.grad = s.shared ? t.buffer() : clone(t).buffer();
-    s.strided = s.strided && s.shared;
     return;
   }
   add_into(dx(i), t);
@@ -210,7 +220,7 @@ BackwardSweep::BackwardSweep(Tape& tape, const Tensor& y, const Tensor& cotangen
 Tensor BackwardSweep::grad_of(int32_t slot) const {
   const Slot& s = tape_.store_->slots[static_cast<size_t>(slot)];
   const Tensor grad(s.grad, s.shape, s.dtype);
-  return s.strided ? grad.view(s.shape, s.strides, s.offset) : grad;
+  return s.strided ? grad.view(s.shape, s.strides) : grad;
 }
 
 Tensor BackwardSweep::writable_grad(int32_t slot) {

@@ -51,10 +51,9 @@ struct Slot {
   DType dtype = f32;
   bool keep = false;      // grad stays after it was passed on
   bool shared = false;    // grad may be another tensor's memory: copy before adding to it
-  bool strided = false;   // grad lies as its op left it; never that of a leaf, nor one to keep
+  bool strided = false;   // grad's axes lie in another order; never of a leaf, or where `keep`
   int32_t products = -1;  // products still to be added to grad: the list's last one, or -1
-  Strides strides{};      // where `strided`: of grad, whose first element is number `offset`
-  int64_t offset = 0;
+  Strides strides{};      // of grad, where `strided`
 };
 
 class Tape;

@@ -61,8 +61,7 @@ TEST(Tape, GradientsThatShareMemoryDoNotDisturbEachOther) {
   EXPECT_EQ(tape.grad(first).to_vector(), (V{1, 1}));
 }
 
-// A gradient may arrive as a strided view: of memory of its own (permute), or of its op's
-// cotangent, which then belongs to others too (concat).
+// Of all of a memory (permute), or of a part of it (concat).
 TEST(Tape, AGradientThatArrivesStridedIsAddedToAndKeptLikeAnyOther) {
   Rng rng(2);
   const Tensor x = leaf(Tensor::normal({2, 3, 4}, 0, 1, rng, f64));
