@@ -41,8 +41,8 @@ MultiHeadOutput attend(const MultiHead& f, const Tensor& q, const HeadMemory& m,
   const int64_t b = q.shape()[0], t = q.shape()[1], n = q.shape()[2], d = q.shape()[3];
   const Mask kept = m.mask & mask;
   kept.check("multi_head", {b, n, t, m.keys.shape()[1]});
-  const Tensor scaled = swapped(scale(noted(q, "q"), 1 / std::sqrt(static_cast<double>(d))));
-  const Tensor e = noted(matmul_nt(scaled, swapped(m.keys)), "e");
+  const Tensor products = matmul_nt(swapped(noted(q, "q")), swapped(m.keys));
+  const Tensor e = noted(scale(products, 1 / std::sqrt(static_cast<double>(d))), "e");
   const Tensor weights = noted(softmax(e, kept), "a");  // [B, N, T, S]
   const Tensor used = Dropout{f.options.dropout}(weights, rng);
   const Tensor heads = swapped(noted(matmul(used, swapped(m.values)), "c"));  // [B, T, N, d]
