@@ -91,6 +91,11 @@ const Tensor& GradFlow::dy(int k) {
   return t;
 }
 
+Tensor GradFlow::over_dy() {
+  const Tensor& t = dy();
+  return t.dense() && t.buffer().unique() ? t : Tensor::empty(t.shape(), t.dtype());
+}
+
 bool GradFlow::wants(int i) const {
   return sweep_->in_[static_cast<size_t>(i)] >= 0;
 }

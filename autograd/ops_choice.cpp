@@ -78,7 +78,7 @@ struct Clamp {
   void saved(SavedVisitor& see) const { see("x", x); }
   void attributes(AttributeVisitor& see) const { see("low", low), see("high", high); }
   void backward(GradFlow& flow) const {
-    accumulate(flow, 0, *x, flow.dy(),
+    accumulate(flow, *x,
                [lo = low, hi = high](auto v, auto g) { return v >= lo && v <= hi ? g : 0; });
   }
 };

@@ -106,7 +106,7 @@ struct Neg {
       .name = "neg", .inputs = {"x"}, .forward = "y = -x", .backward = {"dx -= dy"}};
   void saved(SavedVisitor&) const {}
   void backward(GradFlow& flow) const {
-    accumulate(flow, 0, flow.dy(), flow.dy(), [](auto g, auto) { return -g; });
+    accumulate(flow, flow.dy(), [](auto g, auto) { return -g; });
   }
 };
 
@@ -123,7 +123,7 @@ struct Scale {
   void saved(SavedVisitor&) const {}
   void attributes(AttributeVisitor& see) const { see("factor", factor); }
   void backward(GradFlow& flow) const {
-    accumulate(flow, 0, flow.dy(), flow.dy(),
+    accumulate(flow, flow.dy(),
                [f = factor](auto g, auto) { return static_cast<decltype(g)>(f) * g; });
   }
 };
@@ -140,7 +140,7 @@ struct Exp {
   Saved y;
   void saved(SavedVisitor& see) const { see("y", y); }
   void backward(GradFlow& flow) const {
-    accumulate(flow, 0, *y, flow.dy(), [](auto v, auto g) { return v * g; });
+    accumulate(flow, *y, [](auto v, auto g) { return v * g; });
   }
 };
 
@@ -155,7 +155,7 @@ struct Log {
   Saved x;
   void saved(SavedVisitor& see) const { see("x", x); }
   void backward(GradFlow& flow) const {
-    accumulate(flow, 0, *x, flow.dy(), [](auto v, auto g) { return g / v; });
+    accumulate(flow, *x, [](auto v, auto g) { return g / v; });
   }
 };
 
@@ -169,7 +169,7 @@ struct Sqrt {
   Saved y;
   void saved(SavedVisitor& see) const { see("y", y); }
   void backward(GradFlow& flow) const {
-    accumulate(flow, 0, *y, flow.dy(), [](auto v, auto g) { return g / (2 * v); });
+    accumulate(flow, *y, [](auto v, auto g) { return g / (2 * v); });
   }
 };
 
@@ -184,7 +184,7 @@ struct Square {
   Saved x;
   void saved(SavedVisitor& see) const { see("x", x); }
   void backward(GradFlow& flow) const {
-    accumulate(flow, 0, *x, flow.dy(), [](auto v, auto g) { return 2 * v * g; });
+    accumulate(flow, *x, [](auto v, auto g) { return 2 * v * g; });
   }
 };
 
@@ -200,7 +200,7 @@ struct Tanh {
   Saved y;
   void saved(SavedVisitor& see) const { see("y", y); }
   void backward(GradFlow& flow) const {
-    accumulate(flow, 0, *y, flow.dy(), [](auto v, auto g) { return (1 - v * v) * g; });
+    accumulate(flow, *y, [](auto v, auto g) { return (1 - v * v) * g; });
   }
 };
 
@@ -217,7 +217,7 @@ struct Sigmoid {
   Saved y;
   void saved(SavedVisitor& see) const { see("y", y); }
   void backward(GradFlow& flow) const {
-    accumulate(flow, 0, *y, flow.dy(), [](auto v, auto g) { return v * (1 - v) * g; });
+    accumulate(flow, *y, [](auto v, auto g) { return v * (1 - v) * g; });
   }
 };
 
@@ -235,7 +235,7 @@ struct Relu {
   Saved y;
   void saved(SavedVisitor& see) const { see("y", y); }
   void backward(GradFlow& flow) const {
-    accumulate(flow, 0, *y, flow.dy(), [](auto v, auto g) { return v > 0 ? g : 0; });
+    accumulate(flow, *y, [](auto v, auto g) { return v > 0 ? g : 0; });
   }
 };
 
@@ -256,7 +256,7 @@ struct Gelu {
     return T(0.5) * std::erfc(-v / std::numbers::sqrt2_v<T>);
   }
   void backward(GradFlow& flow) const {
-    accumulate(flow, 0, *x, flow.dy(), [](auto v, auto g) {
+    accumulate(flow, *x, [](auto v, auto g) {
       using T = decltype(v);
       const T density = std::exp(-v * v / 2) / std::sqrt(2 * std::numbers::pi_v<T>);
       return (normal_cdf(v) + v * density) * g;
@@ -274,7 +274,7 @@ struct Abs {
   Saved x;
   void saved(SavedVisitor& see) const { see("x", x); }
   void backward(GradFlow& flow) const {
-    accumulate(flow, 0, *x, flow.dy(), [](auto v, auto g) { return v > 0 ? g : v < 0 ? -g : 0; });
+    accumulate(flow, *x, [](auto v, auto g) { return v > 0 ? g : v < 0 ? -g : 0; });
   }
 };
 

@@ -55,29 +55,33 @@ struct Dropout_ {
   Shape shape;
   DType dtype;
   double p;
-  Tensor times_m(const Tensor& x) const {
-    const Tensor in = dense(x);
-    Tensor y = Tensor::empty(shape, dtype);
+  void put_times_m(const Tensor& x, Tensor& y) const {  // y may be x
     const auto* bytes = reinterpret_cast<const uint8_t*>(kept.data());
     dispatch(dtype, "dropout", [&]<class T>() {
-      vscale_kept(shape.numel(), bytes, T(1 / (1 - p)), in.data<T>(), y.mutable_data<T>());
+      vscale_kept(shape.numel(), bytes, T(1 / (1 - p)), x.data<T>(), y.mutable_data<T>());
     });
-    return y;
   }
   void saved(SavedVisitor& see) const {
-    if (see.looks()) see("m", times_m(Tensor::full(shape, 1, dtype)));
+    if (!see.looks()) return;
+    Tensor m = Tensor::full(shape, 1, dtype);
+    put_times_m(m, m);
+    see("m", m);
   }
   void attributes(AttributeVisitor& see) const { see("p", p); }
   void backward(GradFlow& flow) const {
-    if (flow.wants(0)) flow.add(0, times_m(flow.dy()));
+    Tensor dx = flow.over_dy();
+    Tensor room;
+    put_times_m(dense(flow.dy(), room), dx);
+    flow.add(0, dx);
   }
 };
 
-Tensor dropout(const Tensor& x, double p, uint64_t key) {
+Tensor dropout(Tensor x, double p, uint64_t key) {
   require_defined("dropout", "x", x);
   require(p >= 0 && p < 1, "dropout: expected a probability in [0, 1), got {}", p);
+  const bool ours = x.dense() && x.buffer().unique();  // nobody will miss its numbers
   const Tensor in = dense(x);
-  Tensor y = Tensor::empty(x.shape(), x.dtype());
+  Tensor y = ours ? x : Tensor::empty(x.shape(), x.dtype());
   const Buffer kept(static_cast<size_t>(x.numel()));
   dispatch(x.dtype(), "dropout", [&]<class T>() {
     const auto limit = static_cast<uint32_t>(std::min(std::ceil(p * 0x1p32), 0x1p32 - 1));
@@ -112,14 +116,15 @@ struct LayerNorm_ {
   void attributes(AttributeVisitor& see) const { see("eps", eps); }
 
   void backward(GradFlow& flow) const {
-    const Tensor dy = dense(flow.dy());
+    Tensor room;
+    const Tensor& dy = dense(flow.dy(), room);
     const int64_t d = n->shape().back(), rows = d == 0 ? 0 : n->numel() / d;
     flow.add(2, dy);
     dispatch(dy.dtype(), "layer_norm", [&]<class T>() {
       const T *norm = n->data<T>(), *dyp = dy.data<T>(), *w = gain->data<T>();
       if (flow.wants(1)) vadd_products(rows, d, dyp, norm, flow.dx(1).mutable_data<T>());
       if (!flow.wants(0)) return;
-      Tensor dx = Tensor::empty(n->shape(), dy.dtype());
+      Tensor dx = flow.over_dy();
       T* to = dx.mutable_data<T>();
       for (int64_t r = 0; r < rows; ++r)
         vlayer_norm_backward(d, norm + r * d, inverse->data<T>()[r], w, dyp + r * d, to + r * d);

@@ -229,6 +229,9 @@ class GradFlow {
   /// dL/dy of output k, strided as any tensor may be; zeros where nothing arrived (see `has_dy`).
   const Tensor& dy(int k = 0);
   bool has_dy(int k) const;
+  /// Room for a dL/dx of the shape of `dy()`: its own memory where nobody else holds it (element i
+  /// is then to be read before element i is written), otherwise new; dense.
+  Tensor over_dy();
   /// Whether anybody wants dL/dx of input i.
   bool wants(int i) const;
   /// The shape of input i, where it is wanted.

@@ -1,6 +1,8 @@
 // Dropout that is visible at the call: it happens when a generator is passed, and only then. There
 // is no training mode to forget.
 #pragma once
+#include <utility>
+
 #include "autograd/ops.h"
 #include "core/rng.h"
 
@@ -10,8 +12,8 @@ namespace heed {
 /// 2014); the identity when `rng` is null or p is 0. Has no parameters.
 struct Dropout {
   double p = 0;
-  Tensor operator()(const Tensor& x, Rng* rng) const {
-    return rng && p > 0 ? dropout(x, p, rng->next_key()) : x;
+  Tensor operator()(Tensor x, Rng* rng) const {
+    return rng && p > 0 ? dropout(std::move(x), p, rng->next_key()) : x;
   }
 };
 

@@ -3,7 +3,9 @@
 
 #include <cmath>
 
+#include "autograd/gradcheck.h"
 #include "autograd/ops.h"
+#include "core/rng.h"
 
 namespace heed {
 namespace {
@@ -59,6 +61,39 @@ TEST(Choices, WhereNeverTouchesWhatItDidNotChoose) {
   tape.backward(y, Tensor::of({1, NAN}));
   EXPECT_EQ(tape.grad(a).to_vector(), (V{1, 0}));
   EXPECT_EQ(tape.grad(b).at({0}), 0);
+}
+
+TEST(Choices, DropoutTakesTheMemoryOfWhatIsHandedOverAndOfNothingElse) {
+  const V expected = dropout(Tensor::full({100}, 3, f64), 0.5, 7).to_vector();
+  Tensor x = Tensor::full({100}, 3, f64);
+  const std::byte* memory = x.bytes();
+  const Tensor y = dropout(std::move(x), 0.5, 7);
+  EXPECT_EQ(y.bytes(), memory);
+  EXPECT_EQ(y.to_vector(), expected);
+  Tensor held = Tensor::full({100}, 3, f64);
+  const Tensor other = held, copy = dropout(other, 0.5, 7),
+               moved = dropout(std::move(held), 0.5, 7);
+  EXPECT_EQ(other.to_vector(), V(100, 3.0));
+  EXPECT_EQ(copy.to_vector(), expected);
+  EXPECT_EQ(moved.to_vector(), expected);
+  // What an op saved is held too: the derivative of exp is its output.
+  const Tensor w = leaf(Tensor::full({100}, std::log(3.0), f64));
+  Tape tape;
+  tape.backward(sum(dropout(exp(w), 0.5, 7)));
+  const V gradient = tape.grad(w).to_vector();
+  for (size_t i = 0; i < 100; ++i) EXPECT_NEAR(gradient[i], expected[i], 1e-14);
+}
+
+TEST(Choices, DropoutOfAViewThatNobodyElseHolds) {
+  Rng rng(3);
+  const Tensor x = leaf(Tensor::normal({2, 3, 4}, 0, 1, rng, f64));
+  const auto turned = [](const Tensor& t) { return permute(t, {1, 0, 2}); };
+  const auto f = [&] {
+    Tensor view = turned(scale(x, 2));  // what it is a view of is gone
+    return tanh(turned(dropout(std::move(view), 0.5, 7)));
+  };
+  const GradCheckReport report = gradcheck(f, std::vector<NamedLeaf>{{"x", x}});
+  EXPECT_TRUE(report.ok) << report.text;
 }
 
 TEST(Choices, DropoutDependsOnKeyAndPositionAlone) {

@@ -61,6 +61,21 @@ TEST(Tape, GradientsThatShareMemoryDoNotDisturbEachOther) {
   EXPECT_EQ(tape.grad(first).to_vector(), (V{1, 1}));
 }
 
+TEST(Tape, AGradientIsOverwrittenOnlyWhereNobodyElseHoldsIt) {
+  const Tensor x = leaf(Tensor::of({1, 2})), w = leaf(Tensor::of({3, 4}));
+  Tape tape;
+  const Tensor sum_of_both = scale(x, 2) + scale(w, 3);  // hands one gradient to two
+  const Tensor y = scale(sum_of_both, 10);
+  tape.keep_grad(sum_of_both), tape.keep_grad(y);
+  const Tensor cotangent = Tensor::of({5, -1});
+  tape.backward(y, cotangent);
+  EXPECT_EQ(cotangent.to_vector(), (V{5, -1}));
+  EXPECT_EQ(tape.grad(y).to_vector(), (V{5, -1}));
+  EXPECT_EQ(tape.grad(sum_of_both).to_vector(), (V{50, -10}));
+  EXPECT_EQ(tape.grad(x).to_vector(), (V{100, -20}));
+  EXPECT_EQ(tape.grad(w).to_vector(), (V{150, -30}));
+}
+
 // Of all of a memory (permute), or of a part of it (concat).
 TEST(Tape, AGradientThatArrivesStridedIsAddedToAndKeptLikeAnyOther) {
   Rng rng(2);
