@@ -58,7 +58,11 @@ void check_forward(const OpInfo& info, std::span<const Tensor> out) {
 
 namespace {
 
-// Whether x is a dense tensor with its axes in another order: strided, but without gaps.
+constexpr int64_t kMany = 64;  // rows worth a product of their own
+
+// Whether x is a dense tensor with its axes in another order: strided, but without gaps. (Where
+// axes are stretched too it may err; the memory is then larger than it need be, and read all the
+// same.)
 bool axes_reordered(const Tensor& x) {
   int64_t last = 0;
   for (int a = 0; a < x.rank(); ++a) last += (x.shape()[a] - 1) * x.stride(a);
@@ -165,7 +169,7 @@ void GradFlow::add_rows(int i, const Tensor& ids, const Tensor& y) {
 }
 
 void GradFlow::add_product(int i, const Tensor& a, const Tensor& b) {
-  constexpr int64_t kMany = 64, kMost = 1024;  // rows worth a product, rows kept at most
+  constexpr int64_t kMost = 1024;  // rows kept at most
   if (!wants(i)) return;
   const int32_t slot = sweep_->in_[static_cast<size_t>(i)];
   const int64_t rows = a.shape().with(a.rank() - 1, 1).numel();  // also where a row is empty
@@ -182,20 +186,22 @@ void GradFlow::add_product(int i, const Tensor& a, const Tensor& b) {
 // A part of the rows at a time, so that the product finds in the cache what was summed.
 void GradFlow::add_affine(int weight, int bias, const Tensor& dy, const Tensor& x) {
   constexpr int64_t kPart = simd::kGemmDepth;  // as many as a product takes in at a time
+  if (!wants(weight)) return add(bias, dy);
   const Matrix from = as_matrix(dy), in = as_matrix(x);
   int64_t begin = 0;
   do {  // once also for no rows: their sum is 0, which is a gradient
+    const int64_t left = from.rows - begin;
+    const int64_t rows = left < kPart + kMany ? left : kPart;  // no rest that would have to wait
     const auto part = [=](const Matrix& all) {
       const Tensor& t = all.copy.defined() ? all.copy : *all.of;
-      const int64_t rows = std::min(kPart, all.rows - begin);
       Strides steps = dense_strides({rows, all.cols});
       steps[0] = static_cast<int32_t>(all.step);
       return t.view({rows, all.cols}, steps, begin * all.step);
     };
-    const Tensor rows = part(from);
-    add(bias, rows);
-    add_product(weight, rows, part(in));
-    begin += kPart;
+    const Tensor some = part(from);
+    add(bias, some);
+    add_product(weight, some, part(in));
+    begin += rows;
   } while (begin < from.rows);
 }
 

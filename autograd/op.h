@@ -1,7 +1,7 @@
 // What an operation is: a plain struct that holds
 //   - `info`: its name, its inputs' names, its formulas, as data;
 //   - the tensors its backward needs, as named members of type Saved;
-//   - `saved(see)`: one line that names those members;
+//   - `saved(see)`: one line that names those members (or writes out what is kept in another form);
 //   - `attributes(see)`, where it has any: what it was told beside its tensors (a factor, axes, a
 //     mask), so that what it computed can be computed again from data alone;
 //   - `backward(GradFlow&)`: the formula as code.

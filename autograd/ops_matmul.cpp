@@ -92,7 +92,8 @@ void product_into(Tensor& c, bool ta, const Tensor& a, bool tb, const Tensor& b,
   });
 }
 
-// dx of input i += op(a) op(b). A new one lies in memory like x, of which its shape is.
+// dx of input i += op(a) op(b), for the input's value x. A new one has the order of x's axes; it is
+// dense where one product covers all rows.
 void add_product(GradFlow& flow, int i, const Tensor& x, bool ta, const Tensor& a, bool tb,
                  const Tensor& b) {
   if (!flow.wants(i)) return;

@@ -174,6 +174,7 @@ std::string Tape::name_of(int32_t slot) const {
 const Tensor& Tape::keep_grad(const Tensor& x) {
   const int32_t slot = is_leaf(x) ? slot_for_input(x) : slot_of(x);
   require_use(slot >= 0, "keep_grad: this tensor {} was not computed under this tape", x.shape());
+  require_use(!walked_, "keep_grad: call it before backward; this tape was walked before");
   store_->slots[static_cast<size_t>(slot)].keep = true;
   return x;
 }

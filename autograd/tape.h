@@ -51,7 +51,7 @@ struct Slot {
   DType dtype = f32;
   bool keep = false;      // grad stays after it was passed on
   bool shared = false;    // grad may be another tensor's memory: copy before adding to it
-  bool strided = false;   // grad's axes lie in another order; never of a leaf, or where `keep`
+  bool strided = false;   // grad, which is shared, has its axes in another order; not where `keep`
   int32_t products = -1;  // products still to be added to grad: the list's last one, or -1
   Strides strides{};      // of grad, where `strided`
 };
@@ -166,6 +166,13 @@ inline const Tensor& noted(const Tensor& x, std::string_view name) {
   return x;
 }
 
+/// Whether an op may write its result over an x that it was given: nobody else holds the memory,
+/// and nobody watches, who would see x changed.
+inline bool handed_over(const Tensor& x) {
+  const Tape* tape = Tape::active();
+  return x.dense() && x.buffer().unique() && !(tape && tape->watcher());
+}
+
 /// Tells whoever watches that a choice is made by the numbers of `x`: "argmax", "sample".
 inline void note_choice(const Tensor& x, std::string_view how) {
   if (const Tape* tape = Tape::active(); tape && tape->watcher()) [[unlikely]]
@@ -229,8 +236,9 @@ class GradFlow {
   /// dL/dy of output k, strided as any tensor may be; zeros where nothing arrived (see `has_dy`).
   const Tensor& dy(int k = 0);
   bool has_dy(int k) const;
-  /// Room for a dL/dx of the shape of `dy()`: its own memory where nobody else holds it (element i
-  /// is then to be read before element i is written), otherwise new; dense.
+  /// Room for the dL/dx of an op with one output, of its shape and dense: the memory of `dy()`
+  /// where nobody else holds it, otherwise new. Element i of dy is gone once element i of this is
+  /// written.
   Tensor over_dy();
   /// Whether anybody wants dL/dx of input i.
   bool wants(int i) const;

@@ -21,7 +21,7 @@ T layer_norm_row(int64_t n, const T* x, const T* gain, const T* bias, T eps, T* 
   return inverse;
 }
 
-// dx = (g - mean g - norm mean(g norm)) * inverse, g = gain dy.
+// dx = (g - mean g - norm mean(g norm)) * inverse, g = gain dy. dx may be dy, which is read first.
 template <class T, class Sum, class Dot>
 void layer_norm_backward_row(int64_t n, const T* norm, T inverse, const T* gain, const T* dy, T* dx,
                              Sum sum, Dot dot) {

@@ -58,13 +58,13 @@ struct Table {
   /// do not overlap.
   float (*layer_norm)(int64_t n, const float* x, const float* gain, const float* bias, float eps,
                       float* norm, float* y);
-  /// dx = (g - mean g - norm mean(g norm)) * inverse, g = gain dy.
+  /// dx = (g - mean g - norm mean(g norm)) * inverse, g = gain dy. dx may be dy.
   void (*layer_norm_backward)(int64_t n, const float* norm, float inverse, const float* gain,
                               const float* dy, float* dx);
-  /// y = factor x where words >= limit, which `kept` then says (1 or 0), else 0 x.
+  /// y = factor x where words >= limit, which `kept` then says (1 or 0), else 0 x. y may be x.
   void (*dropout)(int64_t n, const uint32_t* words, uint32_t limit, float factor, const float* x,
                   uint8_t* kept, float* y);
-  /// y = factor x where kept is 1, else 0 x.
+  /// y = factor x where kept is 1, else 0 x. y may be x.
   void (*scale_kept)(int64_t n, const uint8_t* kept, float factor, const float* x, float* y);
   /// to [n] += the sum of the rows of x [rows, n].
   void (*add_rows)(int64_t rows, int64_t n, const float* x, float* to);

@@ -5,6 +5,7 @@
 
 #include "autograd/gradcheck.h"
 #include "autograd/ops.h"
+#include "autograd/recording.h"
 #include "core/rng.h"
 
 namespace heed {
@@ -76,6 +77,29 @@ TEST(Choices, DropoutTakesTheMemoryOfWhatIsHandedOverAndOfNothingElse) {
   EXPECT_EQ(other.to_vector(), V(100, 3.0));
   EXPECT_EQ(copy.to_vector(), expected);
   EXPECT_EQ(moved.to_vector(), expected);
+  // Who watches sees what was computed with.
+  Tensor parameter = leaf(Tensor::full({100}, 3, f64));
+  {
+    Tape tape;
+    Recording recording(tape);
+    const Tensor z = dropout(std::move(parameter), 0.5, 7);
+    const Recorded& all = recording.backward(sum(z));
+    EXPECT_EQ(all.tensors[static_cast<size_t>(all.ops[0].in[0])].value.to_vector(), V(100, 3.0));
+  }
+  {
+    struct First final : TapeWatcher {
+      V x;
+      void recorded(Tape&, const Node& node, std::span<const Tensor* const> in,
+                    std::span<Tensor>) override {
+        if (node.table->info->name == "dropout") x = in[0]->to_vector();
+      }
+    } watcher;
+    const Tensor a = leaf(Tensor::full({100}, 1.5, f64));
+    Tape tape;
+    tape.watch(&watcher);
+    (void)dropout(scale(a, 2), 0.5, 7);
+    EXPECT_EQ(watcher.x, V(100, 3.0));
+  }
   // What an op saved is held too: the derivative of exp is its output.
   const Tensor w = leaf(Tensor::full({100}, std::log(3.0), f64));
   Tape tape;
@@ -84,13 +108,14 @@ TEST(Choices, DropoutTakesTheMemoryOfWhatIsHandedOverAndOfNothingElse) {
   for (size_t i = 0; i < 100; ++i) EXPECT_NEAR(gradient[i], expected[i], 1e-14);
 }
 
-TEST(Choices, DropoutOfAViewThatNobodyElseHolds) {
+TEST(Choices, DropoutOfViewsThatNobodyElseHolds) {
   Rng rng(3);
   const Tensor x = leaf(Tensor::normal({2, 3, 4}, 0, 1, rng, f64));
   const auto turned = [](const Tensor& t) { return permute(t, {1, 0, 2}); };
   const auto f = [&] {
     Tensor view = turned(scale(x, 2));  // what it is a view of is gone
-    return tanh(turned(dropout(std::move(view), 0.5, 7)));
+    Tensor part = slice(scale(x, 3), 0, 1, 2);
+    return tanh(turned(dropout(std::move(view), 0.5, 7))) + dropout(std::move(part), 0.5, 8);
   };
   const GradCheckReport report = gradcheck(f, std::vector<NamedLeaf>{{"x", x}});
   EXPECT_TRUE(report.ok) << report.text;

@@ -213,14 +213,10 @@ TEST_P(OpCases, LayoutInMemoryDoesNotMatter) {
 
 TEST_P(OpCases, LayoutOfTheCotangentDoesNotMatter) {
   each([](const Case& c) {
-    const Outcome dense = compute(c, {});
-    for (const Layout layout : {Layout::padded, Layout::swapped}) {
-      const std::string how = layout == Layout::padded ? "padded rows" : "axes swapped";
-      const Outcome other = compute(c, {.cotangent = layout});
-      for (size_t i = 0; i < c.inputs.size(); ++i)
-        expect_close(c, "input " + c.inputs[i].first + " (the cotangent has " + how + ")",
-                     c.inputs[i].second.shape(), dense.grads[i], other.grads[i], 1e-13);
-    }
+    const Outcome dense = compute(c, {}), other = compute(c, {.cotangent = Layout::swapped});
+    for (size_t i = 0; i < c.inputs.size(); ++i)
+      expect_close(c, "input " + c.inputs[i].first + " (the cotangent has its axes swapped)",
+                   c.inputs[i].second.shape(), dense.grads[i], other.grads[i], 1e-13);
   });
 }
 

@@ -101,6 +101,11 @@ TEST(Misuse, AGradientThatDoesNotExist) {
             }),
             "keep_grad: this tensor [3] was not computed under this tape");
   EXPECT_EQ(misuse([&] { tape.name(Tensor::of({1}), "x"); }), "name: 'x' is not on this tape");
+  Tape walked;
+  const Tensor h = scale(leaf(Tensor::of({1, 2})), 2);
+  walked.backward(sum(h));
+  EXPECT_EQ(misuse([&] { walked.keep_grad(h); }),
+            "keep_grad: call it before backward; this tape was walked before");
 }
 
 TEST(Misuse, ASavedTensorThatWasChangedSince) {

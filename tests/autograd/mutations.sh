@@ -30,7 +30,7 @@ mutations=(
   "../core/vector_math.cpp|softmax|factor deleted|y[i] * (dy[i] - mean)|dy[i] - mean"
   "ops_softmax.cpp|log_softmax|softmax forgotten|g[j] - std::exp(l[j]) * total|g[j] - total"
   "backward.cpp|embedding|an id that comes twice counts once|vaxpy(width, T(1), from.data<T>() + k * width, out + id[k] * width);|std::memcpy(out + id[k] * width, from.data<T>() + k * width, static_cast<size_t>(width) * sizeof(T));"
-  "ops_nn.cpp|dropout|mask forgotten|put_times_m(dense(flow.dy(), room), dx);|copy_into(dx, flow.dy());"
+  "ops_nn.cpp|dropout|mask forgotten|put_times_m(dense(flow.dy(), room), dx);|dx = clone(flow.dy());"
   "../core/simd/layer_norm.h|layer_norm|term deleted|norm[i] * along|0 * along"
   "ops_nn.cpp|layer_norm|only the first row|vadd_products(rows, d|vadd_products(1, d"
   "ops_loss.cpp|cross_entropy|mean over all tokens|g /= static_cast<T>(count);|g /= static_cast<T>(rows);"

@@ -108,6 +108,22 @@ TEST(StepProducts, ManyRowsAreOneContributionThough) {
   EXPECT_EQ(to_bias, 1);
 }
 
+TEST(StepProducts, ManyRowsDoNotWaitForOthers) {
+  for (const int64_t rows : {256, 257, 300, 319, 320, 321, 700}) {
+    Rng rng(7);
+    const Tensor w = leaf(Tensor::normal({4, 3}, 0, 1, rng, f64));
+    Tensor x = Tensor::normal({rows, 3}, 0, 1, rng, f64);
+    Tape tape;
+    const Tensor y = sum(linear(x, w, {}));
+    const Buffer held = x.buffer();
+    x = {};
+    BackwardSweep walk(tape, y, Tensor::scalar(1, f64));
+    const NoTape quiet;
+    EXPECT_TRUE(walk.next() && walk.next());
+    EXPECT_TRUE(held.unique()) << rows;
+  }
+}
+
 TEST(StepProducts, NoRowsAtAllGiveZeros) {
   const Setting s(3, 0);
   const Tensor bias = leaf(Tensor::full({4}, 1, f64));

@@ -224,6 +224,19 @@ TEST(VectorMath, SoftmaxAndItsGradientAgreeWithDoubleAtEveryLength) {
   }
 }
 
+TEST(VectorMath, GradientOfLayerNormTakesThePlaceOfItsCotangent) {
+  Rng rng(12);
+  for (int64_t n = 1; n <= 70; ++n) {
+    const auto size = static_cast<size_t>(n);
+    std::vector<float> norm(size), gain(size), dy(size), dx(size);
+    for (auto* v : {&norm, &gain, &dy})
+      for (float& e : *v) e = static_cast<float>(rng.normal());
+    vlayer_norm_backward(n, norm.data(), 0.5f, gain.data(), dy.data(), dx.data());
+    vlayer_norm_backward(n, norm.data(), 0.5f, gain.data(), dy.data(), dy.data());
+    EXPECT_EQ(dy, dx) << n;
+  }
+}
+
 TEST(VectorMath, DropoutOfEveryLengthKeepsWhatItsWordsSay) {
   Rng rng(11);
   for (int64_t n = 0; n <= 140; ++n) {
@@ -247,6 +260,11 @@ TEST(VectorMath, DropoutOfEveryLengthKeepsWhatItsWordsSay) {
       ASSERT_EQ(dx[i], y[i]) << i << " of " << n;
     }
     EXPECT_TRUE(kept[size] == 7 && y[size] == 7 && dx[size] == 7) << "written past the end";
+    std::vector<float> in_place = x;
+    vscale_kept(n, kept.data(), 1.25f, in_place.data(), in_place.data());
+    vdropout(n, words.data(), limit, 1.25f, x.data(), kept.data(), x.data());
+    for (size_t i = n > 2 ? 1 : 0; i < size; ++i)
+      ASSERT_TRUE(x[i] == y[i] && in_place[i] == y[i]) << "in place, " << i << " of " << n;
   }
 }
 
