@@ -18,7 +18,7 @@ mutations=(
   "ops_choice.cpp|where|both sides get all|return c != 0 ? 0 : g;|return c != 0 ? g : g;"
   "ops_choice.cpp|masked_fill|mask forgotten|if (kept) to += g;|to += kept ? g : g;"
   "ops_choice.cpp|clamp|gradient where it was limited|return v >= lo && v <= hi ? g : 0;|return v >= lo \|\| v <= hi ? g : 0;"
-  "backward.cpp|linear|bias forgotten|add(bias, rows);|"
+  "backward.cpp|linear|bias forgotten|add(bias, some);|"
   "ops_matmul.cpp|matmul|first factor's share forgotten|add_product(flow, 0, a, kPlain, dy, kTransposed, b);|"
   "ops_shape.cpp|permute|axes not put back|back[static_cast<size_t>(order[static_cast<size_t>(i)])] = i;|back[static_cast<size_t>(i)] = order[static_cast<size_t>(i)];"
   "ops_shape.cpp|slice|wrong place|part_of(flow.dx(0), axis, begin, end)|part_of(flow.dx(0), axis, 0, end - begin)"
