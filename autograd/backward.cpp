@@ -60,13 +60,12 @@ namespace {
 
 constexpr int64_t kMany = 64;  // rows worth a product of their own
 
-// Whether x is a dense tensor with its axes in another order: strided, but without gaps. (Where
-// axes are stretched too it may err; the memory is then larger than it need be, and read all the
-// same.)
-bool axes_reordered(const Tensor& x) {
+// Whether a dense tensor has all elements of x, its axes in another order. (Where axes are
+// stretched too this may err; the memory is then larger than it need be, and read all the same.)
+bool without_gaps(const Tensor& x) {
   int64_t last = 0;
   for (int a = 0; a < x.rank(); ++a) last += (x.shape()[a] - 1) * x.stride(a);
-  return !x.dense() && last == x.numel() - 1;
+  return last == x.numel() - 1;
 }
 
 }  // namespace
@@ -134,10 +133,10 @@ void GradFlow::add(int i, const Tensor& t) {
   // The first contribution of the right shape need not be copied: the slot shares its memory, and
   // `shared` makes whoever adds to it next take a copy if it is still somebody else's.
   if (!sweep_->options_.separate && !s.grad && t.shape() == s.shape) {
-    const bool whole = t.bytes() == t.buffer().data(), between = s.leaf < 0 && !s.keep;
-    s.strided = whole && between && axes_reordered(t);
+    const bool whole = t.bytes() == t.buffer().data(), dense = t.dense();
+    s.strided = !dense && whole && s.leaf < 0 && !s.keep && without_gaps(t);
     if (s.strided) s.strides = t.strides();
-    s.shared = s.strided || (whole && t.dense());
+    s.shared = s.strided || (whole && dense);
     s.grad = s.shared ? t.buffer() : clone(t).buffer();
     return;
   }
