@@ -29,8 +29,8 @@ constexpr int kLane = 8, kRows = 6;
 constexpr int kLane = 4, kRows = 6;
 #endif
 constexpr int64_t kPanel = 2 * kLane;  // columns of c that one block computes
-constexpr int64_t kDepth =
-    heed::simd::kGemmDepth;     // rows of b at a time: a panel of them fits the first cache
+// Rows of b at a time: a panel of them fits the first cache.
+constexpr int64_t kDepth = heed::simd::kGemmDepth;
 constexpr int64_t kWide = 512;  // columns of b, if copied: kDepth rows of them fit the second
 static_assert(kDepth * (kWide + kRows) <= heed::simd::kGemmRoom);
 
