@@ -94,9 +94,10 @@ const Tensor& GradFlow::dy(int k) {
   return t;
 }
 
-Tensor GradFlow::over_dy() {
-  const Tensor& t = dy();
-  return t.dense() && t.buffer().unique() ? t : Tensor::empty(t.shape(), t.dtype());
+Tensor& GradFlow::over_dy() {
+  Tensor& t = sweep_->dy_[0];
+  if (dy(); t.dense() && t.buffer().unique()) return t;
+  return sweep_->room_ = Tensor::empty(t.shape(), t.dtype());
 }
 
 bool GradFlow::wants(int i) const {
@@ -141,6 +142,16 @@ void GradFlow::add(int i, const Tensor& t) {
     return;
   }
   add_into(dx(i), t);
+}
+
+void GradFlow::add(int i, Tensor&& t) {
+  if (!wants(i)) return;
+  Slot& s = sweep_->tape_.store_->slots[static_cast<size_t>(sweep_->in_[static_cast<size_t>(i)])];
+  if (sweep_->options_.separate || s.grad || !t.dense() || t.bytes() != t.buffer().data() ||
+      t.shape() != s.shape)
+    return add(i, t);
+  s.grad = std::move(t).take();
+  s.shared = true;
 }
 
 void GradFlow::add_rows(int i, const Tensor& ids, const Tensor& y) {
@@ -279,26 +290,50 @@ void BackwardSweep::add_product(int32_t slot, const Tensor& a, const Tensor& b) 
   if (first) s.grad = grad.buffer(), s.rows = {};
 }
 
-bool BackwardSweep::next() {
-  const TapeStorage& store = *tape_.store_;
-  while (--at_ >= 0) {
-    const Node& node = store.nodes[static_cast<size_t>(at_)];
-    bool reached = false;
-    for (int k = 0; k < node.outputs; ++k) {
-      add_products(node.first_slot + k);
-      reached = reached || store.slots[static_cast<size_t>(node.first_slot + k)].grad;
-    }
-    if (reached) run(node);
-    retire();
-    if (reached) return true;
+void BackwardSweep::check_backward(const Node& node) {
+  for (int i = 0; i < node.inputs; ++i) {
+    const int32_t slot = in_[static_cast<size_t>(i)];
+    if (slot < 0 || !tape_.store_->slots[static_cast<size_t>(slot)].grad) continue;
+    const Tensor g = grad_of(slot);
+    const OpInfo& info = *node.table->info;
+    if (const int64_t at = first_non_finite(g); at >= 0)
+      detail::not_finite("backward", info,
+                         fmt::format("the gradient of input '{}'",
+                                     info.inputs[info.variadic ? 0 : static_cast<size_t>(i)]),
+                         g, at, node.scope);
   }
-  for (size_t slot = 0; !products_.empty() && slot < store.slots.size(); ++slot)
-    add_products(static_cast<int32_t>(slot));
-  products_.clear();
-  return false;
 }
 
-void BackwardSweep::run(const Node& node) {
+// The rest of a step is put into `next`, its only caller.
+inline void BackwardSweep::finish(const Node& node) {
+  // Let go of this node's handles before anybody asks whether a gradient's memory is shared.
+  const auto let_go = [](Tensor& t) {
+    if (t.defined()) std::move(t).take();
+  };
+  for (int i = 0; i < node.inputs; ++i) let_go(dx_[static_cast<size_t>(i)]);
+  for (int k = 0; k < node.outputs; ++k) let_go(dy_[static_cast<size_t>(k)]);
+  let_go(room_);
+  for (size_t k = 0; options_.separate && k < contributions_.size(); ++k) {
+    Contribution& c = contributions_[k];
+    if (options_.pass && !options_.pass(at_, c.input, c.value)) continue;
+    Tensor sum = writable_grad(c.slot);
+    add_into(sum, c.value);
+  }
+  if (detail::checking_numerics) [[unlikely]]
+    check_backward(node);
+  for (int k = 0; k < node.outputs; ++k) {
+    Slot& s = tape_.store_->slots[static_cast<size_t>(node.first_slot + k)];
+    if (!s.keep) s.grad = {};
+  }
+}
+
+// A tape is walked once: what this op saved has served, and its memory is there for the ops before.
+inline void BackwardSweep::retire() {
+  Node& node = tape_.store_->nodes[static_cast<size_t>(at_)];
+  node.table->destroy(std::exchange(node.op, nullptr));
+}
+
+inline void BackwardSweep::run(const Node& node) {
   struct ChangedCheck final : SavedVisitor {
     const OpInfo& info;
     explicit ChangedCheck(const OpInfo& i) : info(i) {}
@@ -322,44 +357,24 @@ void BackwardSweep::run(const Node& node) {
   finish(node);
 }
 
-void BackwardSweep::finish(const Node& node) {
-  // Let go of this node's handles before anybody asks whether a gradient's memory is shared.
-  const auto let_go = [](Tensors& held, int count) {
-    for (int i = 0; i < count; ++i)
-      if (Tensor& t = held[static_cast<size_t>(i)]; t.defined()) t = {};
-  };
-  let_go(dx_, node.inputs), let_go(dy_, node.outputs);
-  for (Contribution& c : contributions_) {
-    if (options_.pass && !options_.pass(at_, c.input, c.value)) continue;
-    Tensor sum = writable_grad(c.slot);
-    add_into(sum, c.value);
+bool BackwardSweep::next() {
+  const TapeStorage& store = *tape_.store_;
+  while (--at_ >= 0) {
+    const Node& node = store.nodes[static_cast<size_t>(at_)];
+    bool reached = false;
+    for (int k = 0; k < node.outputs; ++k) {
+      const Slot& s = store.slots[static_cast<size_t>(node.first_slot + k)];
+      if (s.products >= 0) add_products(node.first_slot + k);
+      reached = reached || s.grad;
+    }
+    if (reached) run(node);
+    retire();
+    if (reached) return true;
   }
-  if (detail::checking_numerics) [[unlikely]]
-    check_backward(node);
-  for (int k = 0; k < node.outputs; ++k) {
-    Slot& s = tape_.store_->slots[static_cast<size_t>(node.first_slot + k)];
-    if (!s.keep) s.grad = {};
-  }
-}
-
-// A tape is walked once: what this op saved has served, and its memory is there for the ops before.
-void BackwardSweep::retire() {
-  Node& node = tape_.store_->nodes[static_cast<size_t>(at_)];
-  node.table->destroy(std::exchange(node.op, nullptr));
-}
-
-void BackwardSweep::check_backward(const Node& node) {
-  for (int i = 0; i < node.inputs; ++i) {
-    const int32_t slot = in_[static_cast<size_t>(i)];
-    if (slot < 0 || !tape_.store_->slots[static_cast<size_t>(slot)].grad) continue;
-    const Tensor g = grad_of(slot);
-    const OpInfo& info = *node.table->info;
-    if (const int64_t at = first_non_finite(g); at >= 0)
-      detail::not_finite("backward", info,
-                         fmt::format("the gradient of input '{}'",
-                                     info.inputs[info.variadic ? 0 : static_cast<size_t>(i)]),
-                         g, at, node.scope);
-  }
+  for (size_t slot = 0; !products_.empty() && slot < store.slots.size(); ++slot)
+    add_products(static_cast<int32_t>(slot));
+  products_.clear();
+  return false;
 }
 
 // ---- Tape's own use of it ----

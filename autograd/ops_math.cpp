@@ -16,10 +16,9 @@ namespace {
 template <class F>
 Tensor array_map(std::string_view op, const Tensor& x, F f) {
   require_defined(op, "x", x);
-  Tensor room;
-  const Tensor& in = dense(x, room);
+  if (!x.dense()) return array_map(op, clone(x), f);
   Tensor y = Tensor::empty(x.shape(), x.dtype());
-  dispatch(x.dtype(), op, [&]<class T>() { f(x.numel(), in.data<T>(), y.mutable_data<T>()); });
+  dispatch(x.dtype(), op, [&]<class T>() { f(x.numel(), x.data<T>(), y.mutable_data<T>()); });
   return y;
 }
 

@@ -63,6 +63,12 @@ Shape leading(const Shape& s) {
 void product_into(Tensor& c, bool ta, const Tensor& a, bool tb, const Tensor& b, int beta = 1) {
   dispatch(c.dtype(), "matmul", [&]<class T>() {
     T* out = c.mutable_data<T>();
+    const auto plain = [](const Tensor& x) { return x.rank() == 2 && x.stride(0) >= x.shape()[1]; };
+    if (plain(a) && plain(b)) {  // two matrices: nothing to find out
+      gemm<T>(ta, tb, c.shape()[0], c.shape()[1], a.shape()[ta ? 0 : 1], T(1), a.data<T>(),
+              a.stride(0), b.data<T>(), b.stride(0), T(beta), out, c.shape()[1]);
+      return;
+    }
     if (!ta && b.rank() == 2 && c.rank() == a.rank()) {  // one product over all rows of the batch
       const Matrix ma = as_matrix(a);
       const Batch mb(b);
@@ -102,7 +108,7 @@ void add_product(GradFlow& flow, int i, const Tensor& x, bool ta, const Tensor& 
               : b.rank() == 2 ? Tensor::empty(x.shape(), a.dtype())
                               : empty_in_order(x.shape(), x);
   product_into(dx, ta, a, tb, b, 0);
-  flow.add(i, dx);
+  flow.add(i, std::move(dx));
 }
 
 constexpr bool kPlain = false, kTransposed = true;

@@ -69,10 +69,10 @@ struct Dropout_ {
   }
   void attributes(AttributeVisitor& see) const { see("p", p); }
   void backward(GradFlow& flow) const {
-    Tensor dx = flow.over_dy();
+    Tensor& dx = flow.over_dy();
     Tensor room;
     put_times_m(dense(flow.dy(), room), dx);
-    flow.add(0, dx);
+    flow.add(0, std::move(dx));
   }
 };
 
@@ -123,11 +123,11 @@ struct LayerNorm_ {
       const T *norm = n->data<T>(), *dyp = dy.data<T>(), *w = gain->data<T>();
       if (flow.wants(1)) vadd_products(rows, d, dyp, norm, flow.dx(1).mutable_data<T>());
       if (!flow.wants(0)) return;
-      Tensor dx = flow.over_dy();
+      Tensor& dx = flow.over_dy();
       T* to = dx.mutable_data<T>();
       for (int64_t r = 0; r < rows; ++r)
         vlayer_norm_backward(d, norm + r * d, inverse->data<T>()[r], w, dyp + r * d, to + r * d);
-      flow.add(0, dx);
+      flow.add(0, std::move(dx));
     });
   }
 };

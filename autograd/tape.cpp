@@ -30,7 +30,7 @@ uint32_t next_serial() {
 }  // namespace
 
 void* TapeStorage::allocate(size_t bytes, size_t align) {
-  used = (used + align - 1) / align * align;
+  used = (used + align - 1) & ~(align - 1);  // a power of two
   if (chunk == chunks.size() || used + bytes > kChunk) {
     if (chunk < chunks.size()) ++chunk;
     if (chunk == chunks.size()) chunks.push_back(std::make_unique<Chunk>());
@@ -129,7 +129,8 @@ void Tape::append(const OpTable& table, void* op, std::span<const Tensor* const>
                   std::span<Tensor> out) {
   TapeStorage& s = *store_;
   const size_t first_edge = s.edges.size();
-  for (const Tensor* x : in) s.edges.push_back(slot_for_input(*x));
+  for (const Tensor* x : in)
+    s.edges.push_back(x->ref().tape == serial_ ? x->ref().slot : slot_for_input(*x));
   // Node and slots are written in their places: copying what was just written costs more.
   Node& node = s.nodes.emplace_back();
   node.table = &table;

@@ -202,7 +202,7 @@ void check_forward(const OpInfo& info, std::span<const Tensor> out);
 /// Records `op`, whose inputs are `in` and whose outputs are `out`, if a tape is active and an
 /// input needs a gradient; the outputs then lead back to it.
 template <Op T>
-void record_all(T op, std::span<Tensor> out, std::span<const Tensor* const> in) {
+void record_all(T&& op, std::span<Tensor> out, std::span<const Tensor* const> in) {
   if (detail::checking_numerics) [[unlikely]]
     detail::check_forward(T::info, out);
   Tape* tape = Tape::active();
@@ -217,14 +217,14 @@ void record_all(T op, std::span<Tensor> out, std::span<const Tensor* const> in) 
 /// The common case of one output: `return record(Softmax{y}, y, x);` An output that is handed over,
 /// std::move(y), is still whole when the op before it is made.
 template <Op T, class... In>
-Tensor record(T op, Tensor&& y, const In&... in) {
+Tensor record(T&& op, Tensor&& y, const In&... in) {
   const Tensor* const inputs[] = {&in...};
   Tensor out(std::move(y));
   record_all(std::move(op), std::span(&out, 1), inputs);
   return out;
 }
 template <Op T, class... In>
-Tensor record(T op, const Tensor& y, const In&... in) {
+Tensor record(T&& op, const Tensor& y, const In&... in) {
   return record(std::move(op), Tensor(y), in...);
 }
 
@@ -236,10 +236,10 @@ class GradFlow {
   /// dL/dy of output k, strided as any tensor may be; zeros where nothing arrived (see `has_dy`).
   const Tensor& dy(int k = 0);
   bool has_dy(int k) const;
-  /// Room for the dL/dx of an op with one output, of its shape and dense: the memory of `dy()`
-  /// where nobody else holds it, otherwise new. Element i of dy is gone once element i of this is
-  /// written.
-  Tensor over_dy();
+  /// Room for the dL/dx of an op with one output, of its shape and dense: `dy()` itself where
+  /// nobody else holds its memory, otherwise new. Element i of dy is gone once element i of this is
+  /// written, and all of it once this is handed over to `add`.
+  Tensor& over_dy();
   /// Whether anybody wants dL/dx of input i.
   bool wants(int i) const;
   /// The shape of input i, where it is wanted.
@@ -252,6 +252,8 @@ class GradFlow {
   /// Adds `t` to dL/dx of input i. `t` may have the shape the input was broadcast to: the sum over
   /// the stretched axes is taken here, for every op alike.
   void add(int i, const Tensor& t);
+  /// The same; the memory of `t` is handed over where it can stand for the gradient.
+  void add(int i, Tensor&& t);
   /// Adds row k of y [..., E] to row ids[k] of dL/dx of input i [V, E]. While nothing else is added
   /// the tape remembers which rows are used (Gradients::Entry::rows).
   void add_rows(int i, const Tensor& ids, const Tensor& y);
@@ -318,6 +320,7 @@ class BackwardSweep {
   std::span<const int32_t> in_;
   GradFlow flow_;
   Tensors dx_, dy_;
+  Tensor room_;  // for `over_dy` of node_
   List<Contribution> contributions_;
   List<Product> products_;
 };

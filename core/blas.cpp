@@ -3,6 +3,7 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/buffer.h"
 #include "core/detail/blas_core.h"
@@ -37,23 +38,60 @@ void rescale(int64_t m, int64_t n, T beta, T* c, int64_t ldc) {
 
 constexpr int64_t kThin = 1 << 14;  // m n k; larger ones are worth BLAS's preparations
 
+// One number, or four that lie `step` apart.
+template <class T>
+void read(const T* x, int64_t, T& one) {
+  one = *x;
+}
+template <class T, class Four>
+void read(const T* x, int64_t step, Four& four) {
+  if (step == 1)
+    std::memcpy(&four, x, sizeof four);
+  else
+    four = Four{x[0], x[step], x[2 * step], x[3 * step]};
+}
+
+// Products of so few numbers that a look at how best to do it would take longer.
+constexpr int64_t kTiny = 128;  // m n k
+template <class T>
+void tiny(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
+          const T* b, int64_t ldb, T beta, const T* d, int64_t ldd, T* c, int64_t ldc) {
+  const int64_t a_i = ta ? 1 : lda, a_l = ta ? lda : 1, b_l = tb ? 1 : ldb, b_j = tb ? ldb : 1;
+  // R rows, and one column or four.
+  const auto block = [=]<class V, int R>(int64_t i, int64_t j) {
+    V sum[R] = {};
+    const T *x = a + i * a_i, *y = b + j * b_j;
+    for (int64_t l = 0; l < k; ++l, x += a_l, y += b_l) {
+      V row;
+      read(y, b_j, row);
+      for (int r = 0; r < R; ++r) sum[r] += x[r * a_i] * row;
+    }
+    for (int r = 0; r < R; ++r) {
+      sum[r] *= alpha;
+      if (V old; beta != T(0)) {
+        read(d + (i + r) * ldd + j, 1, old);
+        sum[r] += beta * old;
+      }
+      std::memcpy(c + (i + r) * ldc + j, &sum[r], sizeof sum[r]);
+    }
+  };
+  const auto columns = [=]<class V>(int64_t j) {
+    int64_t i = 0;
+    for (; i + 4 <= m; i += 4) block.template operator()<V, 4>(i, j);
+    for (; i < m; ++i) block.template operator()<V, 1>(i, j);
+  };
+  typedef T Four [[gnu::vector_size(4 * sizeof(T))]];
+  int64_t j = 0;
+  for (; j + 4 <= n; j += 4) columns.template operator()<Four>(j);
+  for (; j < n; ++j) columns.template operator()<T>(j);
+}
+
 // The products of attention, one query against one sentence, are a row times a matrix, and their
 // gradients a column times a row: BLAS spends more on preparing those than on computing them.
 // Returns false for every other product.
 template <class T>
 bool thin(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
           const T* b, int64_t ldb, T beta, T* c, int64_t ldc) {
-  constexpr int64_t kTiny = 128;  // smaller ones are done before a factor is turned
-  if (tb && !ta && m * n * k <= kTiny) {
-    for (int64_t i = 0; i < m; ++i)
-      for (int64_t j = 0; j < n; ++j) {
-        const T *x = a + i * lda, *y = b + j * ldb;
-        T sum = x[0] * y[0];
-        for (int64_t l = 1; l < k; ++l) sum += x[l] * y[l];
-        c[i * ldc + j] = alpha * sum + (beta == T(0) ? T(0) : beta * c[i * ldc + j]);
-      }
-    return true;
-  }
   if (!tb && (m == 1 || k == 1)) {  // every row of c is a sum of few rows of b
     rescale(m, n, beta, c, ldc);
     for (int64_t i = 0; i < m; ++i)
@@ -104,11 +142,10 @@ bool multiply(const simd::Gemm& g) {
   return true;
 }
 
-// c = alpha * op(a) op(b) + beta * d as in simd::Gemm.
+// c = alpha * op(a) op(b) + beta * d as in simd::Gemm; m, n > 0.
 template <class T>
-void gemm_onto(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
-               const T* b, int64_t ldb, T beta, const T* d, int64_t ldd, T* c, int64_t ldc) {
-  if (m == 0 || n == 0) return;
+void larger(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
+            const T* b, int64_t ldb, T beta, const T* d, int64_t ldd, T* c, int64_t ldc) {
   const auto put_d = [&] {  // for those who can only add to c
     if (d == c || beta == T(0)) return;
     for (int64_t i = 0; i < m; ++i) std::copy_n(d + i * ldd, n, c + i * ldc);
@@ -135,6 +172,14 @@ void gemm_onto(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const
     cblas_dgemm(CblasRowMajor, transposed(ta), transposed(tb), i32(m), i32(n), i32(k), alpha, a, la,
                 b, lb, beta, c, lc);
   }
+}
+
+template <class T>
+void gemm_onto(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
+               const T* b, int64_t ldb, T beta, const T* d, int64_t ldd, T* c, int64_t ldc) {
+  if (m == 0 || n == 0) return;
+  const auto product = k > 0 && m * n * k <= kTiny ? tiny<T> : larger<T>;
+  product(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, d, ldd, c, ldc);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #pragma once
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -20,20 +21,29 @@ class FileError : public std::runtime_error {
 namespace detail {
 [[noreturn]] void throw_argument(std::string text);  // adds " (in scope/path)" when there is one
 [[noreturn]] void throw_misuse(std::string text);
+
+// Apart, so that what checks is small enough to be put where it is called.
+template <class... Args>
+[[noreturn, gnu::cold, gnu::noinline]] void refuse(void (*how)(std::string),
+                                                   fmt::format_string<Args...> text,
+                                                   Args&&... args) {
+  how(fmt::format(text, std::forward<Args>(args)...));
+  std::abort();  // not reached: both ways of refusing throw
+}
 }  // namespace detail
 
 /// Throws std::invalid_argument with this text unless `ok`. The text is formatted only on failure.
 template <class... Args>
 void require(bool ok, fmt::format_string<Args...> text, Args&&... args) {
   if (!ok) [[unlikely]]
-    detail::throw_argument(fmt::format(text, std::forward<Args>(args)...));
+    detail::refuse<Args...>(detail::throw_argument, text, std::forward<Args>(args)...);
 }
 
 /// Throws std::logic_error (misuse; the text names the remedy) unless `ok`.
 template <class... Args>
 void require_use(bool ok, fmt::format_string<Args...> text, Args&&... args) {
   if (!ok) [[unlikely]]
-    detail::throw_misuse(fmt::format(text, std::forward<Args>(args)...));
+    detail::refuse<Args...>(detail::throw_misuse, text, std::forward<Args>(args)...);
 }
 
 /// Throws FileError "path: text".

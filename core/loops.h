@@ -92,7 +92,7 @@ Tensor map(const Tensor& x, F f) {
       for (int64_t j = 0; j < n; ++j) o[j] = f(i[j * step]);
     }
   };
-  if (same_strides(x.strides(), y.strides())) {
+  if (x.dense()) {
     row(out, in, x.numel(), 1);
     return y;
   }
@@ -103,12 +103,11 @@ Tensor map(const Tensor& x, F f) {
 
 namespace detail {
 // put(o[j], a[j], b[j]) over `y`'s shape; the four common pairs of inner steps have a loop each, so
-// that each is vectorised. Dense tensors of one shape, the most common case, are one row, and that
-// is seen before anything about strides is worked out.
+// that each is vectorised.
 template <class T, class Put>
-void zip_rows(Tensor& y, const Tensor& a, const Tensor& b, Put put) {
+[[gnu::noinline]] void zip_strided(const Tensor& y, T* out, const Tensor& a, const Tensor& b,
+                                   Put put) {
   const T *pa = a.data<T>(), *pb = b.data<T>();
-  T* out = y.mutable_data<T>();
   const auto row = [&](T* o, const T* ra, const T* rb, int64_t n, int64_t io, int64_t ia,
                        int64_t ib) {
     if (io == 1 && ia == 1 && ib == 1) {
@@ -122,15 +121,25 @@ void zip_rows(Tensor& y, const Tensor& a, const Tensor& b, Put put) {
     }
   };
   const Shape& shape = y.shape();
-  if (a.shape() == shape && b.shape() == shape && same_strides(a.strides(), y.strides()) &&
-      same_strides(b.strides(), y.strides()) && y.dense())
-    return row(out, pa, pb, shape.numel(), 1, 1, 1);
   const Strides sa = broadcast_strides(a, shape), sb = broadcast_strides(b, shape);
   const RowLoop<3> loop(shape, {&y.strides(), &sa, &sb});
   loop.run([&](const auto& at) {
     row(out + at[0], pa + at[1], pb + at[2], loop.inner(), loop.inner_step(0), loop.inner_step(1),
         loop.inner_step(2));
   });
+}
+
+// The same. Dense tensors of one shape, the most common case, are one row, and that is seen before
+// anything about strides is worked out.
+template <class T, class Put>
+void zip_rows(Tensor& y, const Tensor& a, const Tensor& b, Put put) {
+  const Shape& shape = y.shape();
+  T* out = y.mutable_data<T>();
+  if (!y.dense() || !a.dense() || !b.dense() || a.shape() != shape || b.shape() != shape)
+    return zip_strided<T>(y, out, a, b, put);
+  const T *pa = a.data<T>(), *pb = b.data<T>();
+  const int64_t n = shape.numel();
+  for (int64_t j = 0; j < n; ++j) put(out[j], pa[j], pb[j]);
 }
 }  // namespace detail
 

@@ -66,26 +66,20 @@ static_assert(sizeof(Shape) == 24);  // all of which operator== sees
 std::string to_text(const Shape& s);
 
 /// Strides of a dense row-major tensor. (`set_`: into their place, for a copy of what was just
-/// written in small pieces has to wait for these.)
-inline void set_dense_strides(const Shape& s, Strides& strides) {
+/// written in small pieces has to wait for these. Returns the number of elements.)
+inline int64_t set_dense_strides(const Shape& s, Strides& strides) {
   strides = {};
-  int32_t step = 1;
+  int64_t step = 1;
   for (int a = s.rank() - 1; a >= 0; --a) {
-    strides[static_cast<size_t>(a)] = step;
-    step *= static_cast<int32_t>(s[a]);
+    strides[static_cast<size_t>(a)] = static_cast<int32_t>(step);
+    step *= s[a];
   }
+  return step;
 }
 inline Strides dense_strides(const Shape& s) {
   Strides strides;
   set_dense_strides(s, strides);
   return strides;
-}
-
-/// a == b, without the call of memcmp that compilers make of it.
-inline bool same_strides(const Strides& a, const Strides& b) {
-  int32_t differ = 0;
-  for (size_t i = 0; i < a.size(); ++i) differ |= a[i] ^ b[i];
-  return differ == 0;
 }
 
 /// `axis` in [-rank, rank) as [0, rank); throws std::invalid_argument naming `op`.

@@ -2,6 +2,7 @@
 // the memory; nothing in the public interface changes a tensor in place except `mutable_data`.
 // core/ knows no gradients: `TapeRef` is a label that autograd/ writes and reads.
 #pragma once
+#include <bit>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -54,31 +55,33 @@ class Tensor {
                        DType dtype = f32);
 
   bool defined() const { return static_cast<bool>(buffer_); }
-  DType dtype() const { return dtype_; }
-  const Shape& shape() const { return shape_; }
-  int rank() const { return shape_.rank(); }
+  DType dtype() const { return is_.dtype; }
+  const Shape& shape() const { return is_.shape; }
+  int rank() const { return is_.shape.rank(); }
   int64_t size(int axis) const;  // negative axes count from the end
-  int64_t numel() const { return shape_.numel(); }
-  const Strides& strides() const { return strides_; }
-  int64_t stride(int axis) const { return strides_[static_cast<size_t>(axis)]; }
+  int64_t numel() const { return is_.shape.numel(); }
+  const Strides& strides() const { return is_.strides; }
+  int64_t stride(int axis) const { return is_.strides[static_cast<size_t>(axis)]; }
   /// Row-major without gaps.
-  bool dense() const;
+  bool dense() const { return is_.dense; }
 
   /// The first element. Throws std::invalid_argument when T is not the tensor's dtype.
   template <class T>
   const T* data() const {
     check_type(dtype_of<T>);
-    return reinterpret_cast<const T*>(data_);
+    return reinterpret_cast<const T*>(is_.data);
   }
   /// For writing; counts as a change of the memory (a saved tensor notices).
   template <class T>
   T* mutable_data() {
     check_type(dtype_of<T>);
     buffer_.changed();
-    return reinterpret_cast<T*>(data_);
+    return reinterpret_cast<T*>(is_.data);
   }
   const Buffer& buffer() const { return buffer_; }
-  const std::byte* bytes() const { return data_; }
+  /// Its memory, handed over; this then holds nothing.
+  Buffer take() && { return std::move(buffer_); }
+  const std::byte* bytes() const { return is_.data; }
 
   /// The only element as a double. Throws std::invalid_argument unless numel() == 1.
   double item() const;
@@ -92,45 +95,64 @@ class Tensor {
   /// has an innermost axis that is not contiguous returns a copy of it instead.
   Tensor view(const Shape& shape, const Strides& strides, int64_t offset = 0) const;
 
-  const TapeRef& ref() const { return ref_; }
+  TapeRef ref() const { return std::bit_cast<TapeRef>(ref_); }
   Tensor with_ref(TapeRef ref) const&;
   Tensor with_ref(TapeRef ref) &&;
-  void set_ref(TapeRef ref) { ref_ = ref; }
+  void set_ref(TapeRef ref) { ref_ = std::bit_cast<uint64_t>(ref); }
 
  private:
   void check_type(DType wanted) const {
-    if (wanted != dtype_ || !defined()) [[unlikely]]
+    if (wanted != is_.dtype || !defined()) [[unlikely]]
       wrong_type(wanted);
   }
   [[noreturn]] void wrong_type(DType wanted) const;
   double element(int64_t offset) const;
 
+  // Uninitialised.
+  Tensor(const Shape& shape, DType dtype) : is_{.shape = shape, .dtype = dtype} {
+    const auto count = static_cast<size_t>(set_dense_strides(shape, is_.strides));
+    buffer_ = Buffer(count * size_of(dtype));
+    is_.data = buffer_.data();
+  }
+
+  // What a handle says of its memory, copied as one: a handle is copied right after it was written,
+  // and a CPU that reads in other pieces than it wrote has to wait.
+  struct Layout {
+    Shape shape;
+    std::byte* data = nullptr;
+    Strides strides{};
+    DType dtype = f32;
+    bool dense = true;
+  };
   Buffer buffer_;
-  std::byte* data_ = nullptr;
-  Shape shape_;
-  Strides strides_{};
-  TapeRef ref_;
-  DType dtype_ = f32;
+  uint64_t ref_ = std::bit_cast<uint64_t>(TapeRef{});
+  Layout is_;
 };
 
 /// Several tensors: states, parts, weights of each layer.
 using Tensors = List<Tensor>;
 
+inline Tensor Tensor::empty(const Shape& shape, DType dtype) {
+  return {shape, dtype};
+}
+
 inline Tensor::Tensor(Buffer buffer, const Shape& shape, DType dtype)
-    : buffer_(std::move(buffer)), data_(buffer_.data()), shape_(shape), dtype_(dtype) {
-  set_dense_strides(shape, strides_);
+    : buffer_(std::move(buffer)), is_{.shape = shape, .data = buffer_.data(), .dtype = dtype} {
+  set_dense_strides(shape, is_.strides);
 }
 
 /// Uninitialised, of `like`'s dtype, without gaps, and its axes lie in memory in the order of those
 /// of `like`, which has as many: what is computed from heads side by side lies side by side as
 /// well.
 Tensor empty_in_order(const Shape& shape, const Tensor& like);
+/// A copy in memory of its own.
+Tensor clone(const Tensor& x);
 /// The same numbers, dense: `x` itself when it already is.
 Tensor dense(const Tensor& x);
 /// The same without a new handle where `x` is dense; else the copy is put into `room`.
-const Tensor& dense(const Tensor& x, Tensor& room);
-/// A copy in memory of its own.
-Tensor clone(const Tensor& x);
+inline const Tensor& dense(const Tensor& x, Tensor& room) {
+  return x.dense() ? x : room = clone(x);
+}
 /// The same numbers in another dtype (a copy; `x` itself when it has that dtype).
 Tensor cast(const Tensor& x, DType dtype);
 
@@ -141,9 +163,14 @@ std::string to_text(const Tensor& x, int64_t most = 32);
 void require_shape(std::string_view op, std::string_view name, const Tensor& x,
                    const Shape& expected);
 /// Throws std::invalid_argument unless both have the same dtype.
-void require_same_dtype(std::string_view op, const Tensor& a, const Tensor& b);
-/// Throws std::invalid_argument when any tensor of the list is undefined.
-void require_defined(std::string_view op, std::string_view name, const Tensor& x);
+inline void require_same_dtype(std::string_view op, const Tensor& a, const Tensor& b) {
+  require(a.dtype() == b.dtype(), "{}: expected one dtype, got {} {} and {} {}", op,
+          name_of(a.dtype()), a.shape(), name_of(b.dtype()), b.shape());
+}
+/// Throws std::invalid_argument when `x` is undefined.
+inline void require_defined(std::string_view op, std::string_view name, const Tensor& x) {
+  require(x.defined(), "{}: expected a tensor as {}, got an empty handle (Tensor{{}})", op, name);
+}
 
 }  // namespace heed
 

@@ -50,11 +50,11 @@ void accumulate(GradFlow& flow, int i, const Tensor& a, const Tensor& b, F f) {
 template <class F>
 void accumulate(GradFlow& flow, const Tensor& a, F f) {
   if (flow.has_dx(0)) return accumulate(flow, 0, a, flow.dy(), f);
-  Tensor dx = flow.over_dy();
+  Tensor& dx = flow.over_dy();
   dispatch(a.dtype(), "backward", [&]<class T>() {
     detail::zip_rows<T>(dx, a, flow.dy(), [&](T& to, T u, T v) { to = T(f(u, v)); });
   });
-  flow.add(0, dx);
+  flow.add(0, std::move(dx));
 }
 
 }  // namespace heed::elementwise

@@ -125,7 +125,7 @@ Tensor trap(const Tensor& y, const Tensor& c, const Tensors& x, const Tensors& k
   for (const Tensor& t : x) in.push_back(&t);
   for (const Tensor& t : k) op.k.push_back(t);
   Tensor zero = Tensor::zeros({}, y.dtype());
-  record_all(op, std::span(&zero, 1), in);
+  record_all(std::move(op), std::span(&zero, 1), in);
   return zero;
 }
 

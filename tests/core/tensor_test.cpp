@@ -226,11 +226,11 @@ TEST(Tensor, EmptyInOrderLiesInMemoryLikeTheOther) {
   const Tensor swapped = heads.view({2, 4, 3, 5}, {60, 5, 20, 1});
   const Tensor y = empty_in_order({2, 4, 6, 7}, swapped);
   EXPECT_EQ(y.shape(), Shape({2, 4, 6, 7}));
-  EXPECT_TRUE(same_strides(y.strides(), Strides{168, 7, 28, 1}));
+  EXPECT_EQ(y.strides(), (Strides{168, 7, 28, 1}));
   EXPECT_TRUE(empty_in_order({2, 3}, heads.view({2, 3}, {60, 1})).dense());
   const Tensor same_for_all =
       heads.view({2, 3, 4}, {0, 0, 1});  // broadcast axes: any order will do
-  EXPECT_TRUE(same_strides(empty_in_order({2, 3, 4}, same_for_all).strides(), Strides{12, 4, 1}));
+  EXPECT_EQ(empty_in_order({2, 3, 4}, same_for_all).strides(), (Strides{12, 4, 1}));
 }
 
 }  // namespace
