@@ -334,19 +334,8 @@ inline void BackwardSweep::retire() {
 }
 
 inline void BackwardSweep::run(const Node& node) {
-  struct ChangedCheck final : SavedVisitor {
-    const OpInfo& info;
-    explicit ChangedCheck(const OpInfo& i) : info(i) {}
-    void operator()(std::string_view name, const Saved& saved) override {
-      require_use(!saved.changed(),
-                  "backward of {}: its saved tensor '{}' {} was changed in place after the forward "
-                  "pass; change a clone(x), or change it after backward",
-                  info.name, name, saved->shape());
-    }
-    bool looks() const override { return false; }
-  } check(*node.table->info);
   const InScope here(node.scope);
-  node.table->saved(node.op, check);
+  node.table->check(node.op);
 
   node_ = &node;
   in_ = tape_.inputs(node);

@@ -88,11 +88,8 @@ NoTape::~NoTape() {
   active_tape = outer_;
 }
 
-void* Tape::allocate(size_t bytes, size_t align) {
-  return store_->allocate(bytes, align);
-}
-
-bool Tape::wanted(const OpInfo& info, std::span<const Tensor* const> in) const {
+void* Tape::room_for(const OpInfo& info, std::span<const Tensor* const> in, size_t bytes,
+                     size_t align) {
   require(in.size() <= UINT16_MAX, "{}: expected at most {} inputs on a tape, got {}", info.name,
           UINT16_MAX, in.size());
   bool any = false;
@@ -105,7 +102,7 @@ bool Tape::wanted(const OpInfo& info, std::span<const Tensor* const> in) const {
                 info.name, info.inputs[info.variadic ? 0 : i], in[i]->shape());
     any = true;
   }
-  return any;
+  return any ? store_->allocate(bytes, align) : nullptr;
 }
 
 int32_t Tape::slot_for_input(const Tensor& x) {

@@ -27,6 +27,7 @@ struct OpTable {
   const OpInfo* info;
   void (*backward)(const void* op, GradFlow& flow);
   void (*saved)(const void* op, SavedVisitor& see);
+  void (*check)(const void* op);  // throws std::logic_error if what it saved was changed since
   void (*attributes)(const void* op, AttributeVisitor& see);
   void (*destroy)(void* op);
 };
@@ -120,10 +121,9 @@ class Tape {
   /// Appends a node; `record` below is the way to call it.
   void append(const OpTable& table, void* op, std::span<const Tensor* const> in,
               std::span<Tensor> out);
-  /// Whether any of these inputs needs a gradient on this tape. Throws std::logic_error on a stale
-  /// tensor.
-  bool wanted(const OpInfo& info, std::span<const Tensor* const> in) const;
-  void* allocate(size_t bytes, size_t align);
+  /// Room for the struct of an op, or null if none of its inputs needs a gradient on this tape.
+  /// Throws std::logic_error on a stale tensor.
+  void* room_for(const OpInfo& info, std::span<const Tensor* const> in, size_t bytes, size_t align);
 
  private:
   friend class BackwardSweep;
@@ -185,11 +185,28 @@ std::string to_text(const Tape& tape);
 // ---- recording an op ----
 
 namespace detail {
+struct ChangedCheck final : SavedVisitor {
+  const OpInfo& info;
+  explicit ChangedCheck(const OpInfo& i) : info(i) {}
+  void operator()(std::string_view name, const Saved& saved) override {
+    require_use(!saved.changed(),
+                "backward of {}: its saved tensor '{}' {} was changed in place after the forward "
+                "pass; change a clone(x), or change it after backward",
+                info.name, name, saved->shape());
+  }
+  bool looks() const override { return false; }
+};
+
 template <Op T>
 inline constexpr OpTable kOpTable{
     .info = &T::info,
     .backward = [](const void* op, GradFlow& f) { static_cast<const T*>(op)->backward(f); },
     .saved = [](const void* op, SavedVisitor& see) { static_cast<const T*>(op)->saved(see); },
+    .check =
+        [](const void* op) {
+          ChangedCheck check(T::info);
+          static_cast<const T*>(op)->saved(check);
+        },
     .attributes =
         [](const void* op, AttributeVisitor& see) {
           if constexpr (HasAttributes<T>) static_cast<const T*>(op)->attributes(see);
@@ -206,11 +223,11 @@ void record_all(T&& op, std::span<Tensor> out, std::span<const Tensor* const> in
   if (detail::checking_numerics) [[unlikely]]
     detail::check_forward(T::info, out);
   Tape* tape = Tape::active();
-  if (!tape || !tape->wanted(T::info, in)) {
+  void* place = tape ? tape->room_for(T::info, in, sizeof(T), alignof(T)) : nullptr;
+  if (!place) {
     for (Tensor& y : out) y.set_ref({});
     return;
   }
-  void* place = tape->allocate(sizeof(T), alignof(T));
   tape->append(detail::kOpTable<T>, new (place) T(std::move(op)), in, out);
 }
 
