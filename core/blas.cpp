@@ -51,7 +51,7 @@ void read(const T* x, int64_t step, Four& four) {
     four = Four{x[0], x[step], x[2 * step], x[3 * step]};
 }
 
-// Products of so few numbers that a look at how best to do it would take longer.
+// Products of so few numbers that a look at how best to do it would take longer; empty sums too.
 constexpr int64_t kTiny = 128;  // m n k
 template <class T>
 void tiny(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
@@ -142,7 +142,7 @@ bool multiply(const simd::Gemm& g) {
   return true;
 }
 
-// c = alpha * op(a) op(b) + beta * d as in simd::Gemm; m, n > 0.
+// c = alpha * op(a) op(b) + beta * d as in simd::Gemm; m, n, k > 0.
 template <class T>
 void larger(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
             const T* b, int64_t ldb, T beta, const T* d, int64_t ldd, T* c, int64_t ldc) {
@@ -153,7 +153,6 @@ void larger(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T*
   };
   if (m * n * k <= kThin) {
     put_d();
-    if (k == 0) return rescale(m, n, beta, c, ldc);  // an empty sum: BLAS may refuse the steps
     if (thin(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
   }
   prepare();
@@ -177,8 +176,7 @@ void larger(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T*
 template <class T>
 void gemm_onto(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
                const T* b, int64_t ldb, T beta, const T* d, int64_t ldd, T* c, int64_t ldc) {
-  if (m == 0 || n == 0) return;
-  const auto product = k > 0 && m * n * k <= kTiny ? tiny<T> : larger<T>;
+  const auto product = m * n * k <= kTiny ? tiny<T> : larger<T>;
   product(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, d, ldd, c, ldc);
 }
 

@@ -40,7 +40,7 @@ Tensor cast_any(const Tensor& x) {
 
 Tensor Tensor::zeros(const Shape& shape, DType dtype) {
   Tensor t = empty(shape, dtype);
-  std::memset(t.is_.data, 0, static_cast<size_t>(shape.numel()) * size_of(dtype));
+  std::memset(t.data_, 0, static_cast<size_t>(shape.numel()) * size_of(dtype));
   return t;
 }
 
@@ -109,38 +109,38 @@ Tensor Tensor::normal(const Shape& shape, double mean, double deviation, Rng& rn
 }
 
 int64_t Tensor::size(int axis) const {
-  return is_.shape[wrap_axis("size", axis, rank())];
+  return shape_[wrap_axis("size", axis, rank())];
 }
 
 void Tensor::wrong_type(DType wanted) const {
   require(defined(), "tensor: expected a tensor, got an empty handle (Tensor{{}})");
   detail::throw_argument(fmt::format("tensor: expected dtype {}, got {} of shape {}",
-                                     name_of(wanted), name_of(is_.dtype), to_text(is_.shape)));
+                                     name_of(wanted), name_of(dtype_), to_text(shape_)));
 }
 
 double Tensor::item() const {
   require_defined("item", "the tensor", *this);
-  require(numel() == 1, "item: expected one element, got shape {}", is_.shape);
+  require(numel() == 1, "item: expected one element, got shape {}", shape_);
   return element(0);
 }
 
 double Tensor::at(std::initializer_list<int64_t> index) const {
   require_defined("at", "the tensor", *this);
   require(static_cast<int>(index.size()) == rank(), "at: expected {} indices for shape {}, got {}",
-          rank(), is_.shape, index.size());
+          rank(), shape_, index.size());
   int64_t offset = 0;
   int a = 0;
   for (const int64_t i : index) {
-    require(i >= 0 && i < is_.shape[a], "at: expected index {} of shape {} in [0, {}), got {}", a,
-            is_.shape, is_.shape[a], i);
+    require(i >= 0 && i < shape_[a], "at: expected index {} of shape {} in [0, {}), got {}", a,
+            shape_, shape_[a], i);
     offset += i * stride(a++);
   }
   return element(offset);
 }
 
 double Tensor::element(int64_t offset) const {
-  if (is_.dtype == f32) return static_cast<double>(data<float>()[offset]);
-  if (is_.dtype == f64) return data<double>()[offset];
+  if (dtype_ == f32) return static_cast<double>(data<float>()[offset]);
+  if (dtype_ == f64) return data<double>()[offset];
   return static_cast<double>(data<int64_t>()[offset]);
 }
 
@@ -150,21 +150,21 @@ std::vector<double> Tensor::to_vector() const {
 }
 
 std::vector<int64_t> Tensor::to_ids() const {
-  require(is_.dtype == i64, "to_ids: expected i64, got {}", name_of(is_.dtype));
+  require(dtype_ == i64, "to_ids: expected i64, got {}", name_of(dtype_));
   const Tensor d = heed::dense(*this);
   return {d.data<int64_t>(), d.data<int64_t>() + numel()};
 }
 
 Tensor Tensor::view(const Shape& shape, const Strides& strides, int64_t offset) const {
   Tensor t = *this;
-  t.is_.shape = shape;
-  t.is_.strides = strides;
-  t.is_.data += offset * static_cast<int64_t>(size_of(is_.dtype));
+  t.shape_ = shape;
+  t.strides_ = strides;
+  t.data_ += offset * static_cast<int64_t>(size_of(dtype_));
   t.set_ref({});
   int64_t step = 1;
-  t.is_.dense = true;
+  t.dense_ = true;
   for (int a = shape.rank() - 1; a >= 0; --a) {
-    if (shape[a] != 1 && t.stride(a) != step) t.is_.dense = false;
+    if (shape[a] != 1 && t.stride(a) != step) t.dense_ = false;
     step *= shape[a];
   }
   return t;

@@ -2,7 +2,6 @@
 // the memory; nothing in the public interface changes a tensor in place except `mutable_data`.
 // core/ knows no gradients: `TapeRef` is a label that autograd/ writes and reads.
 #pragma once
-#include <bit>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -55,33 +54,33 @@ class Tensor {
                        DType dtype = f32);
 
   bool defined() const { return static_cast<bool>(buffer_); }
-  DType dtype() const { return is_.dtype; }
-  const Shape& shape() const { return is_.shape; }
-  int rank() const { return is_.shape.rank(); }
+  DType dtype() const { return dtype_; }
+  const Shape& shape() const { return shape_; }
+  int rank() const { return shape_.rank(); }
   int64_t size(int axis) const;  // negative axes count from the end
-  int64_t numel() const { return is_.shape.numel(); }
-  const Strides& strides() const { return is_.strides; }
-  int64_t stride(int axis) const { return is_.strides[static_cast<size_t>(axis)]; }
+  int64_t numel() const { return shape_.numel(); }
+  const Strides& strides() const { return strides_; }
+  int64_t stride(int axis) const { return strides_[static_cast<size_t>(axis)]; }
   /// Row-major without gaps.
-  bool dense() const { return is_.dense; }
+  bool dense() const { return dense_; }
 
   /// The first element. Throws std::invalid_argument when T is not the tensor's dtype.
   template <class T>
   const T* data() const {
     check_type(dtype_of<T>);
-    return reinterpret_cast<const T*>(is_.data);
+    return reinterpret_cast<const T*>(data_);
   }
   /// For writing; counts as a change of the memory (a saved tensor notices).
   template <class T>
   T* mutable_data() {
     check_type(dtype_of<T>);
     buffer_.changed();
-    return reinterpret_cast<T*>(is_.data);
+    return reinterpret_cast<T*>(data_);
   }
   const Buffer& buffer() const { return buffer_; }
   /// Its memory, handed over; this then holds nothing.
   Buffer take() && { return std::move(buffer_); }
-  const std::byte* bytes() const { return is_.data; }
+  const std::byte* bytes() const { return data_; }
 
   /// The only element as a double. Throws std::invalid_argument unless numel() == 1.
   double item() const;
@@ -95,38 +94,33 @@ class Tensor {
   /// has an innermost axis that is not contiguous returns a copy of it instead.
   Tensor view(const Shape& shape, const Strides& strides, int64_t offset = 0) const;
 
-  TapeRef ref() const { return std::bit_cast<TapeRef>(ref_); }
+  const TapeRef& ref() const { return ref_; }
   Tensor with_ref(TapeRef ref) const&;
   Tensor with_ref(TapeRef ref) &&;
-  void set_ref(TapeRef ref) { ref_ = std::bit_cast<uint64_t>(ref); }
+  void set_ref(TapeRef ref) { ref_ = ref; }
 
  private:
   void check_type(DType wanted) const {
-    if (wanted != is_.dtype || !defined()) [[unlikely]]
+    if (wanted != dtype_ || !defined()) [[unlikely]]
       wrong_type(wanted);
   }
   [[noreturn]] void wrong_type(DType wanted) const;
   double element(int64_t offset) const;
 
   // Uninitialised.
-  Tensor(const Shape& shape, DType dtype) : is_{.shape = shape, .dtype = dtype} {
-    const auto count = static_cast<size_t>(set_dense_strides(shape, is_.strides));
+  Tensor(const Shape& shape, DType dtype) : shape_(shape), dtype_(dtype) {
+    const auto count = static_cast<size_t>(set_dense_strides(shape, strides_));
     buffer_ = Buffer(count * size_of(dtype));
-    is_.data = buffer_.data();
+    data_ = buffer_.data();
   }
 
-  // What a handle says of its memory, copied as one: a handle is copied right after it was written,
-  // and a CPU that reads in other pieces than it wrote has to wait.
-  struct Layout {
-    Shape shape;
-    std::byte* data = nullptr;
-    Strides strides{};
-    DType dtype = f32;
-    bool dense = true;
-  };
   Buffer buffer_;
-  uint64_t ref_ = std::bit_cast<uint64_t>(TapeRef{});
-  Layout is_;
+  std::byte* data_ = nullptr;
+  Shape shape_;
+  Strides strides_{};
+  TapeRef ref_;
+  DType dtype_ = f32;
+  bool dense_ = true;
 };
 
 /// Several tensors: states, parts, weights of each layer.
@@ -137,8 +131,8 @@ inline Tensor Tensor::empty(const Shape& shape, DType dtype) {
 }
 
 inline Tensor::Tensor(Buffer buffer, const Shape& shape, DType dtype)
-    : buffer_(std::move(buffer)), is_{.shape = shape, .data = buffer_.data(), .dtype = dtype} {
-  set_dense_strides(shape, is_.strides);
+    : buffer_(std::move(buffer)), data_(buffer_.data()), shape_(shape), dtype_(dtype) {
+  set_dense_strides(shape, strides_);
 }
 
 /// Uninitialised, of `like`'s dtype, without gaps, and its axes lie in memory in the order of those

@@ -177,6 +177,25 @@ Named inputs(const Sequence& s, int64_t gates, bool cells) {
   return in;
 }
 
+// A row that stands for many, as broadcasting makes them, is no matrix to BLAS.
+TEST(Twins, ProductsOfARowThatStandsForMany) {
+  constexpr int64_t n = 40;
+  Rng rng(3);
+  for (const DType dtype : {f32, f64}) {
+    const Tensor row = Tensor::normal({1, n}, 0, 1, rng, dtype);
+    const Tensor many = row.view({n, n}, {0, 1}), copies = clone(many);
+    const Tensor w = Tensor::normal({n, n}, 0, 1, rng, dtype);
+    Tensors
+        held;  // so that no result finds the numbers of another one where it should write its own
+    for (const auto& product : {matmul, matmul_nt, matmul_tn}) {
+      const Tensor a = product(many, w), b = product(w, many);
+      held.insert(held.end(), {a, b, product(copies, w), product(w, copies)});
+      EXPECT_EQ(a.to_vector(), held[held.size() - 2].to_vector());
+      EXPECT_EQ(b.to_vector(), held[held.size() - 1].to_vector());
+    }
+  }
+}
+
 TEST(Twins, RnnSequence) {
   for (const Sequence& s : sequences())
     expect_twins(

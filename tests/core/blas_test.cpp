@@ -54,14 +54,15 @@ TEST(Blas, GemmIsTheProductItSays) {
   Rng rng(1);
   for (const bool ta : {false, true})
     for (const bool tb : {false, true})
-      for (const int64_t m : {0, 1, 3, 17})
+      for (const int64_t m : {0, 1, 3, 4, 17})
         for (const int64_t n : {0, 1, 5, 33})
           for (const int64_t k : {0, 1, 4, 100})
-            for (const int64_t extra : {0, 3}) {
-              const Product p{ta, tb, m, n, k, extra, 1.5, k % 2 == 0 ? 1.0 : 0.0};
-              expect_like_plain_loops<float>(p, rng);
-              expect_like_plain_loops<double>(p, rng);
-            }
+            for (const int64_t extra : {0, 3})
+              for (const double beta : {0.0, 0.5, 1.0}) {
+                const Product p{ta, tb, m, n, k, extra, 1.5, beta};
+                expect_like_plain_loops<float>(p, rng);
+                expect_like_plain_loops<double>(p, rng);
+              }
 }
 
 // Factors that do not fit a cache, in rows that are 4 KiB apart and in others.
