@@ -126,7 +126,7 @@ void Tape::append(const OpTable& table, void* op, std::span<const Tensor* const>
                   std::span<Tensor> out) {
   TapeStorage& s = *store_;
   const size_t first_edge = s.edges.size();
-  for (const Tensor* x : in)
+  for (const Tensor* x : in)  // most are outputs of this tape, which needs no call to see
     s.edges.push_back(x->ref().tape == serial_ ? x->ref().slot : slot_for_input(*x));
   // Node and slots are written in their places: copying what was just written costs more.
   Node& node = s.nodes.emplace_back();

@@ -217,7 +217,8 @@ void check_forward(const OpInfo& info, std::span<const Tensor> out);
 }  // namespace detail
 
 /// Records `op`, whose inputs are `in` and whose outputs are `out`, if a tape is active and an
-/// input needs a gradient; the outputs then lead back to it.
+/// input needs a gradient; the outputs then lead back to it. An op that has a name is handed over,
+/// std::move(op).
 template <Op T>
 void record_all(T&& op, std::span<Tensor> out, std::span<const Tensor* const> in) {
   if (detail::checking_numerics) [[unlikely]]
@@ -325,9 +326,9 @@ class BackwardSweep {
   Tensor writable_grad(int32_t slot);
   void add_products(int32_t slot);
   void add_product(int32_t slot, const Tensor& a, const Tensor& b);
-  void run(const Node& node);
-  void finish(const Node& node);
-  void retire();
+  inline void run(const Node& node);
+  inline void finish(const Node& node);
+  inline void retire();
   void check_backward(const Node& node);
 
   Tape& tape_;

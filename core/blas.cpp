@@ -162,8 +162,7 @@ void larger(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T*
   put_d();
   const auto transposed = [](bool t) { return t ? CblasTrans : CblasNoTrans; };
   const auto i32 = [](int64_t v) { return static_cast<int>(v); };
-  const int la = i32(std::max<int64_t>(lda, 1)), lb = i32(std::max<int64_t>(ldb, 1));
-  const int lc = i32(std::max<int64_t>(ldc, 1));
+  const int la = i32(lda), lb = i32(ldb), lc = i32(ldc);
   if constexpr (std::is_same_v<T, float>) {
     cblas_sgemm(CblasRowMajor, transposed(ta), transposed(tb), i32(m), i32(n), i32(k), alpha, a, la,
                 b, lb, beta, c, lc);
