@@ -338,7 +338,7 @@ inline void BackwardSweep::run(const Node& node) {
   node.table->check(node.op);
 
   node_ = &node;
-  in_ = tape_.inputs(node);
+  in_ = std::span(tape_.store_->edges).subspan(node.first_edge, node.inputs);
   contributions_.clear();
   if (dx_.size() < node.inputs) dx_.resize(node.inputs);
   if (dy_.size() < node.outputs) dy_.resize(node.outputs);

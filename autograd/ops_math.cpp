@@ -144,8 +144,8 @@ struct Exp {
 };
 
 Tensor exp(const Tensor& x) {
-  const Tensor y = array_map("exp", x, [](auto n, auto* in, auto* out) { vexp(n, in, out); });
-  return record(Exp{y}, y, x);
+  return record_output<Exp>(
+      array_map("exp", x, [](auto n, auto* in, auto* out) { vexp(n, in, out); }), x);
 }
 
 struct Log {
@@ -173,8 +173,7 @@ struct Sqrt {
 };
 
 Tensor sqrt(const Tensor& x) {
-  const Tensor y = apply("sqrt", x, [](auto v) { return std::sqrt(v); });
-  return record(Sqrt{y}, y, x);
+  return record_output<Sqrt>(apply("sqrt", x, [](auto v) { return std::sqrt(v); }), x);
 }
 
 struct Square {
@@ -204,8 +203,8 @@ struct Tanh {
 };
 
 Tensor tanh(const Tensor& x) {
-  Tensor y = array_map("tanh", x, [](auto n, auto* in, auto* out) { vtanh(n, in, out); });
-  return record(Tanh{y}, std::move(y), x);
+  return record_output<Tanh>(
+      array_map("tanh", x, [](auto n, auto* in, auto* out) { vtanh(n, in, out); }), x);
 }
 
 struct Sigmoid {
@@ -221,9 +220,8 @@ struct Sigmoid {
 };
 
 Tensor sigmoid(const Tensor& x) {
-  const Tensor y =
-      array_map("sigmoid", x, [](auto n, auto* in, auto* out) { vsigmoid(n, in, out); });
-  return record(Sigmoid{y}, y, x);
+  return record_output<Sigmoid>(
+      array_map("sigmoid", x, [](auto n, auto* in, auto* out) { vsigmoid(n, in, out); }), x);
 }
 
 struct Relu {
@@ -239,8 +237,8 @@ struct Relu {
 };
 
 Tensor relu(const Tensor& x) {
-  const Tensor y = apply("relu", x, [](auto v) { return v < 0 ? 0 : v; });  // NaN stays NaN
-  return record(Relu{y}, y, x);
+  // NaN stays NaN
+  return record_output<Relu>(apply("relu", x, [](auto v) { return v < 0 ? 0 : v; }), x);
 }
 
 struct Gelu {

@@ -29,18 +29,6 @@ uint32_t next_serial() {
 
 }  // namespace
 
-void* TapeStorage::allocate(size_t bytes, size_t align) {
-  used = (used + align - 1) & ~(align - 1);  // a power of two
-  if (chunk == chunks.size() || used + bytes > kChunk) {
-    if (chunk < chunks.size()) ++chunk;
-    if (chunk == chunks.size()) chunks.push_back(std::make_unique<Chunk>());
-    used = 0;
-  }
-  void* place = chunks[chunk]->bytes + used;
-  used += bytes;
-  return place;
-}
-
 void TapeStorage::clear() {
   for (const Node& n : nodes)
     if (n.op) n.table->destroy(n.op);

@@ -216,11 +216,10 @@ extern constinit thread_local bool checking_numerics;
 void check_forward(const OpInfo& info, std::span<const Tensor> out);
 }  // namespace detail
 
-/// Records `op`, whose inputs are `in` and whose outputs are `out`, if a tape is active and an
-/// input needs a gradient; the outputs then lead back to it. An op that has a name is handed over,
-/// std::move(op).
-template <Op T>
-void record_all(T&& op, std::span<Tensor> out, std::span<const Tensor* const> in) {
+/// Records the op that `make` returns, whose inputs are `in` and whose outputs are `out`, if a tape
+/// is active and an input needs a gradient; the outputs then lead back to it.
+template <Op T, class Make>
+void record_made(Make make, std::span<Tensor> out, std::span<const Tensor* const> in) {
   if (detail::checking_numerics) [[unlikely]]
     detail::check_forward(T::info, out);
   Tape* tape = Tape::active();
@@ -229,7 +228,13 @@ void record_all(T&& op, std::span<Tensor> out, std::span<const Tensor* const> in
     for (Tensor& y : out) y.set_ref({});
     return;
   }
-  tape->append(detail::kOpTable<T>, new (place) T(std::move(op)), in, out);
+  tape->append(detail::kOpTable<T>, new (place) T(make()), in, out);
+}
+
+/// The same for an op that is there; one that has a name is handed over, std::move(op).
+template <Op T>
+void record_all(T&& op, std::span<Tensor> out, std::span<const Tensor* const> in) {
+  record_made<T>([&]() -> T&& { return std::move(op); }, out, in);
 }
 
 /// The common case of one output: `return record(Softmax{y}, y, x);` An output that is handed over,
@@ -244,6 +249,14 @@ Tensor record(T&& op, Tensor&& y, const In&... in) {
 template <Op T, class... In>
 Tensor record(T&& op, const Tensor& y, const In&... in) {
   return record(std::move(op), Tensor(y), in...);
+}
+
+/// For an op that is made of its output alone, where it stays: `return record_output<Tanh>(y, x);`
+template <Op T, class... In>
+Tensor record_output(Tensor y, const In&... in) {
+  const Tensor* const inputs[] = {&in...};
+  record_made<T>([&] { return T{y}; }, std::span(&y, 1), inputs);
+  return y;
 }
 
 // ---- walking back ----

@@ -25,7 +25,17 @@ struct TapeStorage {
   size_t chunk = 0, used = 0;
 
   ~TapeStorage() { clear(); }
-  void* allocate(size_t bytes, size_t align);
+  void* allocate(size_t bytes, size_t align) {
+    used = (used + align - 1) & ~(align - 1);  // a power of two
+    if (chunk == chunks.size() || used + bytes > kChunk) {
+      if (chunk < chunks.size()) ++chunk;
+      if (chunk == chunks.size()) chunks.push_back(std::make_unique<Chunk>());
+      used = 0;
+    }
+    void* place = chunks[chunk]->bytes + used;
+    used += bytes;
+    return place;
+  }
   void clear();
 };
 
