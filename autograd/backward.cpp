@@ -95,8 +95,9 @@ const Tensor& GradFlow::dy(int k) {
 }
 
 Tensor& GradFlow::over_dy() {
-  Tensor& t = sweep_->dy_[0];
-  if (dy(); t.dense() && t.buffer().unique()) return t;
+  dy();
+  Tensor& t = sweep_->dy_[0];  // which is what that returns
+  if (t.dense() && t.buffer().unique()) return t;
   return sweep_->room_ = Tensor::empty(t.shape(), t.dtype());
 }
 
@@ -313,8 +314,7 @@ inline void BackwardSweep::finish(const Node& node) {
   for (int i = 0; i < node.inputs; ++i) let_go(dx_[static_cast<size_t>(i)]);
   for (int k = 0; k < node.outputs; ++k) let_go(dy_[static_cast<size_t>(k)]);
   let_go(room_);
-  for (size_t k = 0; options_.separate && k < contributions_.size(); ++k) {
-    Contribution& c = contributions_[k];
+  for (Contribution& c : contributions_) {
     if (options_.pass && !options_.pass(at_, c.input, c.value)) continue;
     Tensor sum = writable_grad(c.slot);
     add_into(sum, c.value);

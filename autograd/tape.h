@@ -185,6 +185,7 @@ std::string to_text(const Tape& tape);
 // ---- recording an op ----
 
 namespace detail {
+// Throws at the first saved tensor that is not as it was.
 struct ChangedCheck final : SavedVisitor {
   const OpInfo& info;
   explicit ChangedCheck(const OpInfo& i) : info(i) {}
