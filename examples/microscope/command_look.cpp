@@ -151,7 +151,7 @@ Run add_export(CommandLine& program) {
   sub.add_option("--as", c->format, "json, csv, md, tex, svg, png, or dot (without --node: all)")
       .one_of(kExportFormats)
       .show_default();
-  sub.add_option("-o,--output", c->output, "A file; default is standard output");
+  sub.add_option("-o,--out,--output", c->output, "A file; default is standard output");
   sub.add_flag("--json", c->json, "With -o: one line of JSON for a program");
   return [c] { return export_node(*c); };
 }

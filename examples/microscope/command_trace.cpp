@@ -168,7 +168,7 @@ Run add_trace(CommandLine& program) {
                  "Of tensors of more numbers than this: statistics and 256 numbers")
       .between(kSampleSize, 1e9);
   sub.add_option("--title", c->title, "What the trace shows");
-  sub.add_option("-o,--output", c->output, "The trace to write").required();
+  sub.add_option("-o,--out,--output", c->output, "The trace to write").required();
   sub.add_flag("--json", c->json, "One line of JSON for a program");
   const auto given = [](const std::vector<Option>& all) {
     for (const Option& o : all)
@@ -187,7 +187,7 @@ Run add_rerun(CommandLine& program) {
   sub.add_option("--set", c->set, "W[0,1]=0.3 a number; src[1]=chat a word; may be repeated")
       .required()
       .go_on();
-  sub.add_option("-o,--output", c->output, "The trace to write").required();
+  sub.add_option("-o,--out,--output", c->output, "The trace to write").required();
   sub.add_flag("--json", c->json, "One line of JSON for a program");
   return [c] { return rerun(*c); };
 }

@@ -46,7 +46,7 @@ Run add_view(CommandLine& program) {
   CommandLine sub = program.add_command("view", "Writes one HTML file that shows a trace, offline");
   sub.add_option("file", c->file, "The trace").required();
   sub.add_option("other", c->other, "Another one to compare it with");
-  sub.add_option("-o,--output", c->output, "The HTML file to write").required();
+  sub.add_option("-o,--out,--output", c->output, "The HTML file to write").required();
   sub.add_flag("--json", c->json, "One line of JSON for a program");
   return [c] { return view(*c); };
 }

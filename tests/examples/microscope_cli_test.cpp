@@ -181,7 +181,7 @@ TEST_F(MicroscopeProgram, ExitCodesOfPairs) {
 TEST_F(MicroscopeProgram, ExitCodes) {
   write_file(path("deep.json"), std::string(100000, '['));
   write_file(path("empty.json"), "{}");
-  EXPECT_EQ(sh("$M trace --case $C/dot.json -o t.json").code, 0);
+  EXPECT_EQ(sh("$M trace --case $C/dot.json --out t.json").code, 0);
   EXPECT_EQ(sh("$M --help").code, 0);
   EXPECT_EQ(sh("$M").code, 2);
   EXPECT_EQ(sh("$M fly").code, 2);

@@ -99,7 +99,7 @@ CommandLine add_lesson(CommandLine& program, const Lesson& lesson, LessonCommand
         "--" + o.name, [&c, name = o.name](const std::string& v) { c.given[name] = v; },
         what + " (" + o.preset + ")");
   }
-  sub.add_option("-o,--output", c.output, "Write the trace that the lesson is about");
+  sub.add_option("-o,--out,--output", c.output, "Write the trace that the lesson is about");
   add_common(sub, c);
   return sub;
 }
