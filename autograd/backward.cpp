@@ -118,6 +118,7 @@ bool GradFlow::has_dx(int i) const {
 Tensor& GradFlow::dx(int i) {
   Tensor& t = sweep_->dx_[static_cast<size_t>(i)];
   if (t.defined()) return t;
+  sweep_->asked_dx_ = true;
   const int32_t slot = sweep_->in_[static_cast<size_t>(i)];
   if (sweep_->options_.separate) {
     const Slot& s = sweep_->tape_.store_->slots[static_cast<size_t>(slot)];
@@ -236,6 +237,12 @@ BackwardSweep::BackwardSweep(Tape& tape, const Tensor& y, const Tensor& cotangen
   const int32_t slot = tape.slot_for_input(y);
   Slot& s = tape.store_->slots[static_cast<size_t>(slot)];
   s.grad = clone(cotangent).buffer();
+  uint16_t inputs = 0, outputs = 0;
+  for (const Node& node : tape.nodes()) {
+    inputs = std::max(inputs, node.inputs);
+    outputs = std::max(outputs, node.outputs);
+  }
+  dx_.resize(inputs), dy_.resize(outputs);
   flow_.sweep_ = this;
 }
 
@@ -287,7 +294,7 @@ void BackwardSweep::add_product(int32_t slot, const Tensor& a, const Tensor& b) 
   Slot& s = tape_.store_->slots[static_cast<size_t>(slot)];
   const bool first = !s.grad;
   Tensor grad = first ? Tensor::empty(s.shape, s.dtype) : writable_grad(slot);
-  add_product_into(grad, a, b, first ? 0 : 1);
+  add_product_into(grad, a, b, !first);
   if (first) s.grad = grad.buffer(), s.rows = {};
 }
 
@@ -311,7 +318,8 @@ inline void BackwardSweep::finish(const Node& node) {
   const auto let_go = [](Tensor& t) {
     if (t.defined()) std::move(t).take();
   };
-  for (int i = 0; i < node.inputs; ++i) let_go(dx_[static_cast<size_t>(i)]);
+  if (std::exchange(asked_dx_, false))
+    for (int i = 0; i < node.inputs; ++i) let_go(dx_[static_cast<size_t>(i)]);
   for (int k = 0; k < node.outputs; ++k) let_go(dy_[static_cast<size_t>(k)]);
   let_go(room_);
   for (Contribution& c : contributions_) {
@@ -327,38 +335,31 @@ inline void BackwardSweep::finish(const Node& node) {
   }
 }
 
-// A tape is walked once: what this op saved has served, and its memory is there for the ops before.
-inline void BackwardSweep::retire() {
-  Node& node = tape_.store_->nodes[static_cast<size_t>(at_)];
-  node.table->destroy(std::exchange(node.op, nullptr));
-}
-
-inline void BackwardSweep::run(const Node& node) {
+inline void BackwardSweep::run(Node& node) {
   const InScope here(node.scope);
-  node.table->check(node.op);
-
   node_ = &node;
   in_ = std::span(tape_.store_->edges).subspan(node.first_edge, node.inputs);
   contributions_.clear();
-  if (dx_.size() < node.inputs) dx_.resize(node.inputs);
-  if (dy_.size() < node.outputs) dy_.resize(node.outputs);
   node.table->backward(node.op, flow_);
+  node.op = nullptr;
   finish(node);
 }
 
 bool BackwardSweep::next() {
-  const TapeStorage& store = *tape_.store_;
+  TapeStorage& store = *tape_.store_;
   while (--at_ >= 0) {
-    const Node& node = store.nodes[static_cast<size_t>(at_)];
+    Node& node = store.nodes[static_cast<size_t>(at_)];
     bool reached = false;
     for (int k = 0; k < node.outputs; ++k) {
       const Slot& s = store.slots[static_cast<size_t>(node.first_slot + k)];
       if (s.products >= 0) add_products(node.first_slot + k);
       reached = reached || s.grad;
     }
-    if (reached) run(node);
-    retire();
-    if (reached) return true;
+    if (reached) {
+      run(node);
+      return true;
+    }
+    node.table->destroy(std::exchange(node.op, nullptr));
   }
   for (size_t slot = 0; !products_.empty() && slot < store.slots.size(); ++slot)
     add_products(static_cast<int32_t>(slot));

@@ -62,7 +62,7 @@ struct LstmSequence {
             std::fill_n(da + b * 4 * h, 4 * h, T(0));
           }
         }
-        gemm<T>(false, false, w.batch, h, 4 * h, T(1), da, 4 * h, w_hh->data<T>(), h, T(1), dh, h);
+        gemm<T>({false, false, w.batch, h, 4 * h, da, 4 * h, w_hh->data<T>(), h, dh, h, dh, h});
         rnn::add_input_gradient(w, 4, t, da, flow);
       }
       rnn::weight_gradients(all, states, flow, 3, 4);

@@ -58,30 +58,25 @@ Shape leading(const Shape& s) {
   return s.first(s.rank() - 2);
 }
 
-// c = op(a) op(b) + beta c for every matrix of the batch. Where c is one matrix and a, b are
-// batches the products are added up.
-void product_into(Tensor& c, bool ta, const Tensor& a, bool tb, const Tensor& b, int beta = 1) {
+// c = op(a) op(b) as in product_into, where there may be more than two matrices, or rows without
+// one step.
+[[gnu::noinline]] void product_of_batches(Tensor& c, bool ta, const Tensor& a, bool tb,
+                                          const Tensor& b, bool add) {
   dispatch(c.dtype(), "matmul", [&]<class T>() {
     T* out = c.mutable_data<T>();
-    const auto plain = [](const Tensor& x) { return x.rank() == 2 && x.stride(0) >= x.shape()[1]; };
-    if (plain(a) && plain(b)) {  // two matrices: nothing to find out
-      gemm<T>(ta, tb, c.shape()[0], c.shape()[1], a.shape()[ta ? 0 : 1], T(1), a.data<T>(),
-              a.stride(0), b.data<T>(), b.stride(0), T(beta), out, c.shape()[1]);
-      return;
-    }
     if (!ta && b.rank() == 2 && c.rank() == a.rank()) {  // one product over all rows of the batch
       const Matrix ma = as_matrix(a);
       const Batch mb(b);
       const int64_t n = c.shape().back();
-      gemm<T>(false, tb, ma.rows, n, ma.cols, T(1), ma.data<T>(), ma.step, mb.data<T>(), mb.step,
-              T(beta), out, n);
+      gemm<T>({false, tb, ma.rows, n, ma.cols, ma.data<T>(), ma.step, mb.data<T>(), mb.step, out, n,
+               add ? out : nullptr, n});
       return;
     }
     if (ta && c.rank() == 2 && a.rank() == b.rank()) {  // sum over the batch is part of the product
       const Matrix ma = as_matrix(a), mb = as_matrix(b);
       const int64_t m = c.shape()[0], n = c.shape()[1];
-      gemm<T>(true, tb, m, n, ma.rows, T(1), ma.data<T>(), ma.step, mb.data<T>(), mb.step, T(beta),
-              out, n);
+      gemm<T>({true, tb, m, n, ma.rows, ma.data<T>(), ma.step, mb.data<T>(), mb.step, out, n,
+               add ? out : nullptr, n});
       return;
     }
     Batch ma(a), mb(b), mc(c);
@@ -92,9 +87,23 @@ void product_into(Tensor& c, bool ta, const Tensor& a, bool tb, const Tensor& b,
       T* to = out + mc.at;
       ma.advance(), mb.advance(), mc.advance();
       if (i + 1 < count) ma.fetch<T>(), mb.fetch<T>(), mc.fetch<T>();  // while these are multiplied
-      gemm<T>(ta, tb, mc.rows, mc.cols, k, T(1), from_a, ma.step, from_b, mb.step,
-              T(c.rank() == 2 && i > 0 ? 1 : beta), to, mc.step);
+      const bool on_top = add || (c.rank() == 2 && i > 0);
+      gemm<T>({ta, tb, mc.rows, mc.cols, k, from_a, ma.step, from_b, mb.step, to, mc.step,
+               on_top ? to : nullptr, mc.step});
     }
+  });
+}
+
+// c = op(a) op(b), or that added to c, for every matrix of the batch. Where c is one matrix and a,
+// b are batches the products are added up.
+void product_into(Tensor& c, bool ta, const Tensor& a, bool tb, const Tensor& b, bool add) {
+  const auto plain = [](const Tensor& x) { return x.rank() == 2 && x.stride(0) >= x.shape()[1]; };
+  if (!plain(a) || !plain(b)) return product_of_batches(c, ta, a, tb, b, add);
+  const int64_t m = c.shape()[0], n = c.shape()[1], k = a.shape()[ta ? 0 : 1];
+  dispatch(c.dtype(), "matmul", [&]<class T>() {
+    T* out = c.mutable_data<T>();
+    gemm<T>({ta, tb, m, n, k, a.data<T>(), a.stride(0), b.data<T>(), b.stride(0), out, n,
+             add ? out : nullptr, n});
   });
 }
 
@@ -103,17 +112,19 @@ void product_into(Tensor& c, bool ta, const Tensor& a, bool tb, const Tensor& b,
 void add_product(GradFlow& flow, int i, const Tensor& x, bool ta, const Tensor& a, bool tb,
                  const Tensor& b) {
   if (!flow.wants(i)) return;
-  if (flow.has_dx(i)) return product_into(flow.dx(i), ta, a, tb, b);
+  if (flow.has_dx(i)) return product_into(flow.dx(i), ta, a, tb, b, true);
   Tensor dx = a.numel() == 0  ? Tensor::zeros(x.shape(), a.dtype())  // an empty sum is 0
               : b.rank() == 2 ? Tensor::empty(x.shape(), a.dtype())
                               : empty_in_order(x.shape(), x);
-  product_into(dx, ta, a, tb, b, 0);
+  product_into(dx, ta, a, tb, b, false);
   flow.add(i, std::move(dx));
 }
 
 constexpr bool kPlain = false, kTransposed = true;
 
-Tensor product(std::string_view op, bool ta, const Tensor& a, bool tb, const Tensor& b) {
+template <class Op, bool ta, bool tb>
+Tensor product(const Tensor& a, const Tensor& b) {
+  constexpr const std::string_view& op = Op::info.name;
   require_defined(op, "a", a);
   require_defined(op, "b", b);
   require_same_dtype(op, a, b);
@@ -126,11 +137,12 @@ Tensor product(std::string_view op, bool ta, const Tensor& a, bool tb, const Ten
   require(b.rank() == 2 || leading(a.shape()) == leading(b.shape()),
           "{}: expected equal batch axes, or b with two axes; got {} and {}", op, a.shape(),
           b.shape());
-  const Shape shape = a.shape().with(a.rank() - 2, m).with(a.rank() - 1, n);
+  const Shape rows = ta ? a.shape().with(a.rank() - 2, m) : a.shape();
+  const Shape shape = rows.with(a.rank() - 1, n);
   // A row of c is a sum of rows of b, and lies like them, unless b's are turned.
   const bool like_b = !tb && b.rank() == a.rank();
   Tensor c = like_b ? empty_in_order(shape, b) : Tensor::empty(shape, a.dtype());
-  product_into(c, ta, a, tb, b, 0);
+  product_into(c, ta, a, tb, b, false);
   return c;
 }
 
@@ -155,7 +167,7 @@ struct MatMul {
 };
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
-  return record(MatMul{a, b}, product("matmul", kPlain, a, kPlain, b), a, b);
+  return record([&] { return MatMul{a, b}; }, product<MatMul, kPlain, kPlain>(a, b), a, b);
 }
 
 struct MatMulNT {
@@ -177,7 +189,7 @@ struct MatMulNT {
 };
 
 Tensor matmul_nt(const Tensor& a, const Tensor& b) {
-  return record(MatMulNT{a, b}, product("matmul_nt", kPlain, a, kTransposed, b), a, b);
+  return record([&] { return MatMulNT{a, b}; }, product<MatMulNT, kPlain, kTransposed>(a, b), a, b);
 }
 
 struct MatMulTN {
@@ -195,7 +207,7 @@ struct MatMulTN {
 };
 
 Tensor matmul_tn(const Tensor& a, const Tensor& b) {
-  return record(MatMulTN{a, b}, product("matmul_tn", kTransposed, a, kPlain, b), a, b);
+  return record([&] { return MatMulTN{a, b}; }, product<MatMulTN, kTransposed, kPlain>(a, b), a, b);
 }
 
 struct Linear_ {
@@ -231,8 +243,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const Tensor b = bias.defined() ? dense(bias) : bias;
   Tensor y = Tensor::empty(shape, x.dtype());
   dispatch(x.dtype(), "linear", [&]<class T>() {
-    affine<T>(rows.rows, out, rows.cols, rows.data<T>(), rows.step, w.data<T>(), w.step,
-              b.defined() ? b.data<T>() : nullptr, y.mutable_data<T>(), out);
+    gemm<T>({false, true, rows.rows, out, rows.cols, rows.data<T>(), rows.step, w.data<T>(), w.step,
+             y.mutable_data<T>(), out, b.defined() ? b.data<T>() : nullptr});
   });
   return record(Linear_{x, weight}, y, x, weight, bias);
 }

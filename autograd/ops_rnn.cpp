@@ -38,8 +38,8 @@ struct RnnSequence {
             da[i] = w.active(b, t) ? dh[i] * (1 - h[i] * h[i]) : T(0);
             if (w.active(b, t)) dh[i] = 0;  // h[t-1] is reached through the gate alone
           }
-        gemm<T>(false, false, w.batch, w.hidden, w.hidden, T(1), da, w.hidden, w_hh->data<T>(),
-                w.hidden, T(1), dh, w.hidden);
+        const int64_t n = w.hidden;
+        gemm<T>({false, false, w.batch, n, n, da, n, w_hh->data<T>(), n, dh, n, dh, n});
         rnn::add_input_gradient(w, 1, t, da, flow);
       }
       rnn::weight_gradients(gates, states, flow, 2, 3);
@@ -129,7 +129,7 @@ struct GruSequence {
             std::fill_n(dg + b * 3 * h, 3 * h, T(0));  // the state passed unchanged, and so does dh
           }
         }
-        gemm<T>(false, false, w.batch, h, 3 * h, T(1), dg, 3 * h, w_hh->data<T>(), h, T(1), dh, h);
+        gemm<T>({false, false, w.batch, h, 3 * h, dg, 3 * h, w_hh->data<T>(), h, dh, h, dh, h});
         rnn::add_input_gradient(w, 3, t, da, flow);
       }
       rnn::weight_gradients(all, states, flow, 2, 3);

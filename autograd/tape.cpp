@@ -114,8 +114,12 @@ void Tape::append(const OpTable& table, void* op, std::span<const Tensor* const>
                   std::span<Tensor> out) {
   TapeStorage& s = *store_;
   const size_t first_edge = s.edges.size();
-  for (const Tensor* x : in)  // most are outputs of this tape, which needs no call to see
-    s.edges.push_back(x->ref().tape == serial_ ? x->ref().slot : slot_for_input(*x));
+  for (const Tensor* x : in) {  // most are outputs of this tape or constants: seen without a call
+    const TapeRef ref = x->ref();
+    s.edges.push_back(ref.tape == serial_          ? ref.slot
+                      : ref.tape == TapeRef::kNone ? -1
+                                                   : slot_for_input(*x));
+  }
   // Node and slots are written in their places: copying what was just written costs more.
   Node& node = s.nodes.emplace_back();
   node.table = &table;

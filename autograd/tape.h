@@ -25,9 +25,11 @@ namespace heed {
 /// The functions of an op type, without its type.
 struct OpTable {
   const OpInfo* info;
-  void (*backward)(const void* op, GradFlow& flow);
+  // Runs backward, after which the op is destroyed: a tape is walked once, and the memory of what
+  // it saved is there for the ops before. Throws std::logic_error if what it saved was changed
+  // since.
+  void (*backward)(void* op, GradFlow& flow);
   void (*saved)(const void* op, SavedVisitor& see);
-  void (*check)(const void* op);  // throws std::logic_error if what it saved was changed since
   void (*attributes)(const void* op, AttributeVisitor& see);
   void (*destroy)(void* op);
 };
@@ -201,13 +203,15 @@ struct ChangedCheck final : SavedVisitor {
 template <Op T>
 inline constexpr OpTable kOpTable{
     .info = &T::info,
-    .backward = [](const void* op, GradFlow& f) { static_cast<const T*>(op)->backward(f); },
-    .saved = [](const void* op, SavedVisitor& see) { static_cast<const T*>(op)->saved(see); },
-    .check =
-        [](const void* op) {
+    .backward =
+        [](void* place, GradFlow& flow) {
+          T& op = *static_cast<T*>(place);
           ChangedCheck check(T::info);
-          static_cast<const T*>(op)->saved(check);
+          op.saved(check);
+          op.backward(flow);
+          op.~T();
         },
+    .saved = [](const void* op, SavedVisitor& see) { static_cast<const T*>(op)->saved(see); },
     .attributes =
         [](const void* op, AttributeVisitor& see) {
           if constexpr (HasAttributes<T>) static_cast<const T*>(op)->attributes(see);
@@ -250,6 +254,14 @@ Tensor record(T&& op, Tensor&& y, const In&... in) {
 template <Op T, class... In>
 Tensor record(T&& op, const Tensor& y, const In&... in) {
   return record(std::move(op), Tensor(y), in...);
+}
+/// For an op that is made where it stays, by a function: with two saved tensors moving it there
+/// takes as long as making it.
+template <class Make, class... In>
+requires Op<std::invoke_result_t<Make>> Tensor record(Make make, Tensor y, const In&... in) {
+  const Tensor* const inputs[] = {&in...};
+  record_made<std::invoke_result_t<Make>>(make, std::span(&y, 1), inputs);
+  return y;
 }
 
 /// For an op that is made of its output alone, where it stays: `return record_output<Tanh>(y, x);`
@@ -340,9 +352,8 @@ class BackwardSweep {
   Tensor writable_grad(int32_t slot);
   void add_products(int32_t slot);
   void add_product(int32_t slot, const Tensor& a, const Tensor& b);
-  inline void run(const Node& node);
+  inline void run(Node& node);
   inline void finish(const Node& node);
-  inline void retire();
   void check_backward(const Node& node);
 
   Tape& tape_;
@@ -351,8 +362,9 @@ class BackwardSweep {
   const Node* node_ = nullptr;
   std::span<const int32_t> in_;
   GradFlow flow_;
-  Tensors dx_, dy_;
-  Tensor room_;  // for `over_dy` of node_
+  Tensors dx_, dy_;        // one for every input and output that a node may have
+  bool asked_dx_ = false;  // some of dx_ are in use
+  Tensor room_;            // for `over_dy` of node_
   List<Contribution> contributions_;
   List<Product> products_;
 };

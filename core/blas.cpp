@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/buffer.h"
 #include "core/detail/blas_core.h"
@@ -29,14 +30,20 @@ void prepare() {
 #endif
 }
 
-template <class T>
-void rescale(int64_t m, int64_t n, T beta, T* c, int64_t ldc) {
-  if (beta == T(1)) return;
-  for (int64_t i = 0; i < m; ++i)
-    for (int64_t j = 0; j < n; ++j) c[i * ldc + j] = beta == T(0) ? T(0) : beta * c[i * ldc + j];
-}
+// m n k: products that are computed by the shortest way, empty sums too; and those up to which a
+// vector is worth a look. Larger ones are worth BLAS's preparations.
+constexpr int64_t kTiny = 128, kThin = 1 << 14;
 
-constexpr int64_t kThin = 1 << 14;  // m n k; larger ones are worth BLAS's preparations
+// d to where the sums will be, for those who can only add to c.
+template <class T>
+void set_to_d(const Gemm<T>& g) {
+  for (int64_t i = 0; i < g.m && g.d != g.c; ++i) {
+    if (g.d)
+      std::copy_n(g.d + i * g.ldd, g.n, g.c + i * g.ldc);
+    else
+      std::fill_n(g.c + i * g.ldc, g.n, T(0));
+  }
+}
 
 // One number, or four that lie `step` apart.
 template <class T>
@@ -51,57 +58,57 @@ void read(const T* x, int64_t step, Four& four) {
     four = Four{x[0], x[step], x[2 * step], x[3 * step]};
 }
 
-// Products of so few numbers that a look at how best to do it would take longer; empty sums too.
-constexpr int64_t kTiny = 128;  // m n k
+// Rows I of a product, and one column or four (V). By itself, so that nothing is prepared for
+// blocks of other sizes that may follow; rows are counted by constants, so that sums stay in
+// registers.
+template <class V, class T, size_t... I>
+[[gnu::noinline]] void tiny_block(const Gemm<T>& g, int64_t i, int64_t j,
+                                  std::index_sequence<I...>) {
+  const int64_t a_i = g.ta ? 1 : g.lda, a_l = g.ta ? g.lda : 1;
+  const int64_t b_l = g.tb ? 1 : g.ldb, b_j = g.tb ? g.ldb : 1;
+  const T *x = g.a + i * a_i, *y = g.b + j * b_j;
+  V sum[sizeof...(I)] = {(static_cast<void>(I), V{})...}, row;
+  for (int64_t l = g.k; l > 0; --l, x += a_l, y += b_l) {
+    read(y, b_j, row);
+    ((sum[I] += x[static_cast<int64_t>(I) * a_i] * row), ...);
+  }
+  if (const T* d = g.d; d) {
+    d += i * g.ldd + j;
+    ((read(d + static_cast<int64_t>(I) * g.ldd, 1, row), sum[I] += row), ...);
+  }
+  T* c = g.c + i * g.ldc + j;
+  const int64_t step = g.ldc;
+  (std::memcpy(c + static_cast<int64_t>(I) * step, &sum[I], sizeof(V)), ...);
+}
+template <class V, class T>
+void tiny_columns(const Gemm<T>& g, int64_t j) {
+  int64_t i = 0;
+  for (; i + 4 <= g.m; i += 4) tiny_block<V>(g, i, j, std::make_index_sequence<4>{});
+  for (; i < g.m; ++i) tiny_block<V>(g, i, j, std::make_index_sequence<1>{});
+}
 template <class T>
-void tiny(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
-          const T* b, int64_t ldb, T beta, const T* d, int64_t ldd, T* c, int64_t ldc) {
-  const int64_t a_i = ta ? 1 : lda, a_l = ta ? lda : 1, b_l = tb ? 1 : ldb, b_j = tb ? ldb : 1;
-  // R rows, and one column or four.
-  const auto block = [=]<class V, int R>(int64_t i, int64_t j) {
-    V sum[R] = {};
-    const T *x = a + i * a_i, *y = b + j * b_j;
-    for (int64_t l = 0; l < k; ++l, x += a_l, y += b_l) {
-      V row;
-      read(y, b_j, row);
-      for (int r = 0; r < R; ++r) sum[r] += x[r * a_i] * row;
-    }
-    for (int r = 0; r < R; ++r) {
-      sum[r] *= alpha;
-      if (V old; beta != T(0)) {
-        read(d + (i + r) * ldd + j, 1, old);
-        sum[r] += beta * old;
-      }
-      std::memcpy(c + (i + r) * ldc + j, &sum[r], sizeof sum[r]);
-    }
-  };
-  const auto columns = [=]<class V>(int64_t j) {
-    int64_t i = 0;
-    for (; i + 4 <= m; i += 4) block.template operator()<V, 4>(i, j);
-    for (; i < m; ++i) block.template operator()<V, 1>(i, j);
-  };
+void tiny(const Gemm<T>& g) {
   typedef T Four [[gnu::vector_size(4 * sizeof(T))]];
   int64_t j = 0;
-  for (; j + 4 <= n; j += 4) columns.template operator()<Four>(j);
-  for (; j < n; ++j) columns.template operator()<T>(j);
+  for (; j + 4 <= g.n; j += 4) tiny_columns<Four>(g, j);
+  for (; j < g.n; ++j) tiny_columns<T>(g, j);
 }
 
 // The products of attention, one query against one sentence, are a row times a matrix, and their
 // gradients a column times a row: BLAS spends more on preparing those than on computing them.
 // Returns false for every other product.
 template <class T>
-bool thin(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
-          const T* b, int64_t ldb, T beta, T* c, int64_t ldc) {
-  if (!tb && (m == 1 || k == 1)) {  // every row of c is a sum of few rows of b
-    rescale(m, n, beta, c, ldc);
-    for (int64_t i = 0; i < m; ++i)
-      for (int64_t l = 0; l < k; ++l)
-        vaxpy(n, alpha * a[ta ? l * lda + i : i * lda + l], b + l * ldb, c + i * ldc);
+bool thin(const Gemm<T>& g) {
+  if (!g.tb && (g.m == 1 || g.k == 1)) {  // every row of c is a sum of few rows of b
+    set_to_d(g);
+    for (int64_t i = 0; i < g.m; ++i)
+      for (int64_t l = 0; l < g.k; ++l)
+        vaxpy(g.n, g.a[g.ta ? l * g.lda + i : i * g.lda + l], g.b + l * g.ldb, g.c + i * g.ldc);
     return true;
   }
-  if (tb && m == 1 && (!ta || lda == 1)) {  // every element of c is a product of two rows
-    for (int64_t j = 0; j < n; ++j)
-      c[j] = alpha * vdot(k, a, b + j * ldb) + (beta == T(0) ? T(0) : beta * c[j]);
+  if (g.tb && g.m == 1 && (!g.ta || g.lda == 1)) {  // every element of c is a product of two rows
+    for (int64_t j = 0; j < g.n; ++j)
+      g.c[j] = vdot(g.k, g.a, g.b + j * g.ldb) + (g.d ? g.d[j] : T(0));
     return true;
   }
   return false;
@@ -131,7 +138,7 @@ bool fits(int64_t m, int64_t n, int64_t k) {
 // and copies others part by part. Left to BLAS: all, where its vectors are wider than this
 // program's; and large factors whose rows are a multiple of 4 KiB apart, and so in one place of the
 // first cache.
-bool multiply(const simd::Gemm& g) {
+bool multiply(const Gemm<float>& g) {
   constexpr int64_t kLeast = 3, kSamePlace = 1024;
   const int own = vector_table().lanes, other = blas_lanes();
   if (other == 0 || own < other || (g.tb && g.m < kLeast)) return false;
@@ -142,65 +149,37 @@ bool multiply(const simd::Gemm& g) {
   return true;
 }
 
-// c = alpha * op(a) op(b) + beta * d as in simd::Gemm; m, n, k > 0.
 template <class T>
-void larger(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
-            const T* b, int64_t ldb, T beta, const T* d, int64_t ldd, T* c, int64_t ldc) {
-  const auto put_d = [&] {  // for those who can only add to c
-    if (d == c || beta == T(0)) return;
-    for (int64_t i = 0; i < m; ++i) std::copy_n(d + i * ldd, n, c + i * ldc);
-    d = c;
-  };
-  if (m * n * k <= kThin) {
-    put_d();
-    if (thin(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)) return;
-  }
+[[gnu::noinline]] void larger(const Gemm<T>& g) {
+  if (g.m * g.n * g.k <= kThin && thin(g)) return;
   prepare();
   if constexpr (std::is_same_v<T, float>)
-    if (multiply({ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, d, d == c ? ldc : ldd, c, ldc}))
-      return;
-  put_d();
+    if (multiply(g)) return;
+  const bool add = g.d != nullptr;
+  if (add) set_to_d(g);
   const auto transposed = [](bool t) { return t ? CblasTrans : CblasNoTrans; };
   const auto i32 = [](int64_t v) { return static_cast<int>(v); };
-  const int la = i32(lda), lb = i32(ldb), lc = i32(ldc);
-  if constexpr (std::is_same_v<T, float>) {
-    cblas_sgemm(CblasRowMajor, transposed(ta), transposed(tb), i32(m), i32(n), i32(k), alpha, a, la,
-                b, lb, beta, c, lc);
-  } else {
-    cblas_dgemm(CblasRowMajor, transposed(ta), transposed(tb), i32(m), i32(n), i32(k), alpha, a, la,
-                b, lb, beta, c, lc);
-  }
-}
-
-template <class T>
-void gemm_onto(bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
-               const T* b, int64_t ldb, T beta, const T* d, int64_t ldd, T* c, int64_t ldc) {
-  const auto product = m * n * k <= kTiny ? tiny<T> : larger<T>;
-  product(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, d, ldd, c, ldc);
+  const auto blas = [] {
+    if constexpr (std::is_same_v<T, float>)
+      return cblas_sgemm;
+    else
+      return cblas_dgemm;
+  }();
+  blas(CblasRowMajor, transposed(g.ta), transposed(g.tb), i32(g.m), i32(g.n), i32(g.k), T(1), g.a,
+       i32(g.lda), g.b, i32(g.ldb), add ? T(1) : T(0), g.c, i32(g.ldc));
 }
 
 }  // namespace
 
 template <class T>
-void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a,
-          int64_t lda, const T* b, int64_t ldb, T beta, T* c, int64_t ldc) {
-  gemm_onto<T>(transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc, c, ldc);
+void gemm(const Gemm<T>& g) {
+  if (g.m * g.n * g.k <= kTiny)
+    tiny(g);
+  else
+    larger(g);
 }
-template void gemm<float>(bool, bool, int64_t, int64_t, int64_t, float, const float*, int64_t,
-                          const float*, int64_t, float, float*, int64_t);
-template void gemm<double>(bool, bool, int64_t, int64_t, int64_t, double, const double*, int64_t,
-                           const double*, int64_t, double, double*, int64_t);
-
-template <class T>
-void affine(int64_t m, int64_t n, int64_t k, const T* x, int64_t ldx, const T* w, int64_t ldw,
-            const T* bias, T* y, int64_t ldy) {
-  const T beta = bias ? T(1) : T(0);
-  gemm_onto<T>(false, true, m, n, k, T(1), x, ldx, w, ldw, beta, bias ? bias : y, 0, y, ldy);
-}
-template void affine<float>(int64_t, int64_t, int64_t, const float*, int64_t, const float*, int64_t,
-                            const float*, float*, int64_t);
-template void affine<double>(int64_t, int64_t, int64_t, const double*, int64_t, const double*,
-                             int64_t, const double*, double*, int64_t);
+template void gemm<float>(const Gemm<float>&);
+template void gemm<double>(const Gemm<double>&);
 
 Matrix as_matrix(const Tensor& x) {
   if (x.rank() == 0) return {&x, 1, 1, 1};
@@ -222,11 +201,12 @@ Matrix as_matrix(const Tensor& x) {
   return {&x, rows, cols, step};
 }
 
-void add_product_into(Tensor& c, const Tensor& a, const Tensor& b, int beta) {
+void add_product_into(Tensor& c, const Tensor& a, const Tensor& b, bool add) {
   dispatch(c.dtype(), "product", [&]<class T>() {
     const Matrix ma = as_matrix(a), mb = as_matrix(b);
-    gemm<T>(true, false, ma.cols, mb.cols, ma.rows, T(1), ma.data<T>(), ma.step, mb.data<T>(),
-            mb.step, T(beta), c.mutable_data<T>(), mb.cols);
+    T* out = c.mutable_data<T>();
+    gemm<T>({true, false, ma.cols, mb.cols, ma.rows, ma.data<T>(), ma.step, mb.data<T>(), mb.step,
+             out, mb.cols, add ? out : nullptr, mb.cols});
   });
 }
 

@@ -180,9 +180,7 @@ Tensor Tensor::with_ref(TapeRef ref) && {
   return std::move(*this);
 }
 
-Tensor empty_in_order(const Shape& shape, const Tensor& like) {
-  Tensor y = Tensor::empty(shape, like.dtype());
-  if (like.dense()) return y;
+Tensor detail::empty_in_other_order(const Shape& shape, const Tensor& like) {
   const int last = shape.rank() - 1;  // stays the innermost one
   Strides strides{};
   for (int axis = 0; axis <= last; ++axis) {
@@ -193,7 +191,7 @@ Tensor empty_in_order(const Shape& shape, const Tensor& like) {
     }
     strides[static_cast<size_t>(axis)] = static_cast<Strides::value_type>(step);
   }
-  return y.view(shape, strides);
+  return Tensor::empty(shape, like.dtype()).view(shape, strides);
 }
 
 Tensor dense(const Tensor& x) {

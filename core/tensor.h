@@ -135,10 +135,16 @@ inline Tensor::Tensor(Buffer buffer, const Shape& shape, DType dtype)
   set_dense_strides(shape, strides_);
 }
 
+namespace detail {
+Tensor empty_in_other_order(const Shape& shape, const Tensor& like);
+}
 /// Uninitialised, of `like`'s dtype, without gaps, and its axes lie in memory in the order of those
 /// of `like`, which has as many: what is computed from heads side by side lies side by side as
 /// well.
-Tensor empty_in_order(const Shape& shape, const Tensor& like);
+inline Tensor empty_in_order(const Shape& shape, const Tensor& like) {
+  return like.dense() ? Tensor::empty(shape, like.dtype())
+                      : detail::empty_in_other_order(shape, like);
+}
 /// A copy in memory of its own.
 Tensor clone(const Tensor& x);
 /// The same numbers, dense: `x` itself when it already is.

@@ -55,7 +55,7 @@ inline Walk check(std::string_view op, int64_t gates, const Tensor& x, const Ten
 template <class T>
 void recur(const Walk& w, int64_t gates, const T* h, const T* weight, const T* bias, T* out) {
   const int64_t n = gates * w.hidden;
-  affine<T>(w.batch, n, w.hidden, h, w.hidden, weight, w.hidden, bias, out, n);
+  gemm<T>({false, true, w.batch, n, w.hidden, h, w.hidden, weight, w.hidden, out, n, bias});
 }
 
 // y [B, T, H] from the states after each step; 0 where a sentence had ended.

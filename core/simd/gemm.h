@@ -17,7 +17,7 @@
 
 namespace {
 
-using heed::simd::Gemm;
+using Gemm = heed::Gemm<float>;
 
 // Lanes of a vector, and rows of a block: 2 * kRows accumulators, two vectors of b and one
 // broadcast element of a fit the registers (32 of AVX-512, 16 else).
@@ -96,14 +96,13 @@ struct Factors {
   int64_t ldb;
 };
 struct Target {
-  float alpha, beta;
-  const float* d;  // like c
+  const float* d;  // like c, or null
   int64_t ldd;
   float* c;  // [R, (V - 1) * kLane + last] with step ldc
   int64_t ldc, last;
 };
 
-// c = alpha * op(a) b + beta * d for R rows and V vectors of columns. I counts the R * V sums: with
+// c = op(a) b + d for R rows and V vectors of columns. I counts the R * V sums: with
 // constant places all of them stay in registers, where loops over them would begin in memory. The
 // rows of a are reached from every fourth of them: a pointer or a step for each is more than there
 // are registers for, and fetching it from elsewhere takes the place of a multiplication.
@@ -128,19 +127,19 @@ inline void sum_block(const Factors& s, const Target& t, std::index_sequence<I..
   }
   // Read here, because no register was left for them before, and once, because a store to c could
   // change them as far as a compiler can see.
-  const float alpha = t.alpha, beta = t.beta;
   const int64_t last = t.last, ldc = t.ldc, ldd = t.ldd;
   const float* const d = t.d;
   float* const c = t.c;
   const auto put = [=](int64_t r, int64_t v, Vec y) {
     const bool whole = v < V - 1 || last == kLane;
-    const float* from = d + r * ldd + v * kLane;
     float* to = c + r * ldc + v * kLane;
-    if (beta != 0.0f)
-      y = multiply_add(all_lanes(beta), whole ? load(from) : load_first(last, from), y);
+    if (d) {
+      const float* from = d + r * ldd + v * kLane;
+      y += whole ? load(from) : load_first(last, from);
+    }
     whole ? store(to, y) : store_first(last, to, y);
   };
-  (put(row(I), col(I), alpha * sum[I]), ...);
+  (put(row(I), col(I), sum[I]), ...);
 }
 template <int R, int V>
 void block(const Factors& s, const Target& t) {
@@ -204,15 +203,15 @@ __attribute__((noinline)) void fill_panel(bool transposed, int64_t depth, int64_
 }
 
 // The block of c at row i, column j, of what the columns `from` ... of op(a) add to it: the first
-// ones to beta * d, the others to what is there by then.
+// ones to d, the others to what is there by then.
 inline void run_block(const Gemm& g, int64_t i, int64_t rows, int64_t j, int64_t cols, int64_t from,
                       const Factors& s) {
   constexpr auto all = std::make_index_sequence<kRows>{};
   const bool narrow = cols <= kLane, first = from == 0;
   float* const c = g.c + i * g.ldc + j;
-  const Target t{.alpha = g.alpha,
-                 .beta = first ? g.beta : 1.0f,
-                 .d = first ? g.d + i * g.ldd + j : c,
+  const Target t{.d = !first ? c
+                      : g.d  ? g.d + i * g.ldd + j
+                             : nullptr,
                  .ldd = first ? g.ldd : g.ldc,
                  .c = c,
                  .ldc = g.ldc,

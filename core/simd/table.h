@@ -3,6 +3,8 @@
 #pragma once
 #include <cstdint>
 
+#include "core/gemm.h"
+
 namespace heed::simd {
 
 /// The numbers of one Adam update; see optim/adam.h for the formula.
@@ -16,23 +18,6 @@ struct AdamStep {
   float decay;  // share of the weight that is taken off (AdamW)
 };
 
-/// c [m, n] = alpha * op(a) [m, k] op(b) [k, n] + beta * d, op(x) = x or x transposed. The rows of
-/// every matrix are `ld` apart. d is c, or one row for all of them (ldd = 0); nothing where beta =
-/// 0.
-struct Gemm {
-  bool ta, tb;
-  int64_t m, n, k;
-  float alpha;
-  const float* a;
-  int64_t lda;
-  const float* b;
-  int64_t ldb;
-  float beta;
-  const float* d;
-  int64_t ldd;
-  float* c;
-  int64_t ldc;
-};
 /// Columns of op(a) that are multiplied at a time.
 constexpr int64_t kGemmDepth = 256;
 constexpr int64_t kGemmRoom = kGemmDepth * (512 + 16);
@@ -74,7 +59,7 @@ struct Table {
   void (*axpy)(int64_t n, float a, const float* x, float* y);
   /// Factors that do not fit the caches are copied part by part to `room`, of kGemmRoom floats;
   /// without it they are read in place. The result is the same.
-  void (*gemm)(const Gemm& product, float* room);
+  void (*gemm)(const Gemm<float>& product, float* room);
   /// One Adam update of n weights w, with the moments m and v and the gradient g.
   void (*adam)(int64_t n, float* w, float* m, float* v, const float* g, const AdamStep& step);
   /// Random words (core/rng.h): blocks first ... first + count - 1 of the stream `key`, 4 words

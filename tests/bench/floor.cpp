@@ -20,8 +20,8 @@ int64_t step_b(const Product& p) {
   return p.tb ? p.k : p.n;
 }
 
-simd::Gemm own(const Product& p, const float* a, const float* b, float* c) {
-  return {p.ta, p.tb, p.m, p.n, p.k, 1.0f, a, step_a(p), b, step_b(p), 0.0f, c, p.n, c, p.n};
+Gemm<float> own(const Product& p, const float* a, const float* b, float* c) {
+  return {p.ta, p.tb, p.m, p.n, p.k, a, step_a(p), b, step_b(p), c, p.n};
 }
 
 // Numbers without a pattern, none of them near the denormal ones, which would be slow.
@@ -43,7 +43,7 @@ void multiply_blas(const Product& p, const float* a, const float* b, float* c) {
 }
 
 void multiply_heed(const Product& p, const float* a, const float* b, float* c) {
-  gemm<float>(p.ta, p.tb, p.m, p.n, p.k, 1.0f, a, step_a(p), b, step_b(p), 0.0f, c, p.n);
+  gemm(own(p, a, b, c));
 }
 
 void multiply_in_place(const Product& p, const float* a, const float* b, float* c) {

@@ -14,7 +14,7 @@ namespace {
 struct Product {
   bool ta, tb;
   int64_t m, n, k, extra;  // extra: what every leading dimension has more than it needs
-  double alpha, beta;
+  enum Add { kNothing, kItself, kMatrix, kRow } add;
 };
 
 template <class T>
@@ -31,6 +31,13 @@ void expect_like_plain_loops(const Product& p, Rng& rng) {
   const std::vector<T> a = random<T>((p.ta ? p.k : p.m) * lda, rng),
                        b = random<T>((p.tb ? p.n : p.k) * ldb, rng);
   std::vector<T> c = random<T>(p.m * ldc, rng);
+  const int64_t ldd = p.add == Product::kRow ? 0 : p.add == Product::kItself ? ldc : ldc + 2;
+  const std::vector<T> other = random<T>(p.m * (ldc + 2) + p.n, rng);
+  const T* d = p.add == Product::kNothing  ? nullptr
+               : p.add == Product::kItself ? c.data()
+                                           : other.data();
+  if (p.add == Product::kNothing && p.n > 0)  // overwritten, not read
+    for (int64_t i = 0; i < p.m; ++i) c[static_cast<size_t>(i * ldc)] = static_cast<T>(NAN);
   std::vector<T> expected = c;
   for (int64_t i = 0; i < p.m; ++i)
     for (int64_t j = 0; j < p.n; ++j) {
@@ -38,16 +45,15 @@ void expect_like_plain_loops(const Product& p, Rng& rng) {
       for (int64_t l = 0; l < p.k; ++l)
         sum += static_cast<double>(a[static_cast<size_t>(p.ta ? l * lda + i : i * lda + l)]) *
                static_cast<double>(b[static_cast<size_t>(p.tb ? j * ldb + l : l * ldb + j)]);
-      T& e = expected[static_cast<size_t>(i * ldc + j)];
-      e = static_cast<T>(p.alpha * sum + p.beta * static_cast<double>(e));
+      if (d) sum += static_cast<double>(d[i * ldd + j]);
+      expected[static_cast<size_t>(i * ldc + j)] = static_cast<T>(sum);
     }
-  gemm<T>(p.ta, p.tb, p.m, p.n, p.k, static_cast<T>(p.alpha), a.data(), lda, b.data(), ldb,
-          static_cast<T>(p.beta), c.data(), ldc);
+  gemm<T>({p.ta, p.tb, p.m, p.n, p.k, a.data(), lda, b.data(), ldb, c.data(), ldc, d, ldd});
   const double tolerance = std::is_same_v<T, float> ? 1e-4 : 1e-12;
   for (size_t i = 0; i < c.size(); ++i)  // what lies between the rows is untouched
     ASSERT_NEAR(static_cast<double>(c[i]), static_cast<double>(expected[i]), tolerance)
-        << fmt::format("ta {} tb {} m {} n {} k {} extra {} at {}", p.ta, p.tb, p.m, p.n, p.k,
-                       p.extra, i);
+        << fmt::format("ta {} tb {} m {} n {} k {} extra {} add {} at {}", p.ta, p.tb, p.m, p.n,
+                       p.k, p.extra, static_cast<int>(p.add), i);
 }
 
 TEST(Blas, GemmIsTheProductItSays) {
@@ -58,8 +64,9 @@ TEST(Blas, GemmIsTheProductItSays) {
         for (const int64_t n : {0, 1, 5, 33})
           for (const int64_t k : {0, 1, 4, 100})
             for (const int64_t extra : {0, 3})
-              for (const double beta : {0.0, 0.5, 1.0}) {
-                const Product p{ta, tb, m, n, k, extra, 1.5, beta};
+              for (const auto add :
+                   {Product::kNothing, Product::kItself, Product::kMatrix, Product::kRow}) {
+                const Product p{ta, tb, m, n, k, extra, add};
                 expect_like_plain_loops<float>(p, rng);
                 expect_like_plain_loops<double>(p, rng);
               }
@@ -71,8 +78,8 @@ TEST(Blas, GemmIsTheProductOfLargeFactors) {
   for (const bool ta : {false, true})
     for (const bool tb : {false, true})
       for (const int64_t k : {1024, 1100}) {
-        expect_like_plain_loops<float>({ta, tb, 270, 70, k, 0, 1.0, 0.0}, rng);
-        expect_like_plain_loops<float>({ta, tb, 20, 600, k, 3, 0.5, 1.0}, rng);
+        expect_like_plain_loops<float>({ta, tb, 270, 70, k, 0, Product::kNothing}, rng);
+        expect_like_plain_loops<float>({ta, tb, 20, 600, k, 3, Product::kItself}, rng);
       }
 }
 
@@ -81,8 +88,8 @@ void expect_affine(int64_t m, int64_t n, int64_t k, Rng& rng) {
   const auto x = random<T>(m * k, rng), w = random<T>(n * k, rng), bias = random<T>(n, rng);
   const auto nan = std::numeric_limits<T>::quiet_NaN();
   std::vector<T> plain(static_cast<size_t>(m * n), nan), y = plain;
-  affine<T>(m, n, k, x.data(), k, w.data(), k, nullptr, plain.data(), n);
-  affine<T>(m, n, k, x.data(), k, w.data(), k, bias.data(), y.data(), n);
+  gemm<T>({false, true, m, n, k, x.data(), k, w.data(), k, plain.data(), n});
+  gemm<T>({false, true, m, n, k, x.data(), k, w.data(), k, y.data(), n, bias.data()});
   for (int64_t i = 0; i < m; ++i)
     for (int64_t j = 0; j < n; ++j) {
       const auto at = static_cast<size_t>(i * n + j);
@@ -109,11 +116,11 @@ TEST(Blas, AffineAddsTheBiasToEveryRow) {
   }
 }
 
-TEST(Blas, BetaZeroOverwritesWhateverWasThere) {
+TEST(Blas, WithoutAddingItOverwritesWhateverWasThere) {
   const double a = 2, b = 3;
   for (const int64_t k : {0, 1}) {
     double c = NAN;
-    gemm<double>(false, false, 1, 1, k, 1.0, &a, 1, &b, 1, 0.0, &c, 1);
+    gemm<double>({false, false, 1, 1, k, &a, 1, &b, 1, &c, 1});
     EXPECT_EQ(c, k == 0 ? 0 : 6);
   }
 }

@@ -15,7 +15,7 @@ namespace {
 struct Product {
   bool ta, tb;
   int64_t m, n, k, extra;  // extra: what every leading dimension has more than it needs
-  float alpha, beta;
+  bool add;                // to what was there
 };
 
 std::vector<float> random(int64_t count, Rng& rng) {
@@ -31,12 +31,12 @@ void expect_like_plain_loops(const Product& p, Rng& rng) {
   const auto a = random(((p.ta ? p.k : p.m) - 1) * lda + (p.ta ? p.m : p.k), rng);
   const auto b = random(((p.tb ? p.n : p.k) - 1) * ldb + (p.tb ? p.k : p.n), rng);
   auto before = random((p.m - 1) * ldc + p.n, rng);
-  if (p.beta == 0) before[0] = NAN;  // overwritten, not multiplied
+  if (!p.add) before[0] = NAN;  // overwritten, not read
   auto c = before, twin = before;
   auto space = std::vector<float>(simd::kGemmRoom);
   const auto multiply = [&](float* to, float* room) {
-    vector_table().gemm({p.ta, p.tb, p.m, p.n, p.k, p.alpha, a.data(), lda, b.data(), ldb, p.beta,
-                         to, ldc, to, ldc},
+    vector_table().gemm({p.ta, p.tb, p.m, p.n, p.k, a.data(), lda, b.data(), ldb, to, ldc,
+                         p.add ? to : nullptr, ldc},
                         room);
   };
   multiply(c.data(), nullptr);
@@ -49,11 +49,11 @@ void expect_like_plain_loops(const Product& p, Rng& rng) {
       for (int64_t l = 0; l < p.k; ++l)
         sum += static_cast<double>(a[static_cast<size_t>(p.ta ? l * lda + i : i * lda + l)]) *
                static_cast<double>(b[static_cast<size_t>(p.tb ? j * ldb + l : l * ldb + j)]);
-      expected = p.alpha * sum + (p.beta == 0 ? 0 : p.beta * expected);
+      expected = sum + (p.add ? expected : 0);
     }
     ASSERT_NEAR(c[at], expected, 2e-5 * std::sqrt(static_cast<double>(p.k)) + 1e-6)
-        << fmt::format("ta {} tb {} m {} n {} k {} extra {} beta {} at [{}, {}]", p.ta, p.tb, p.m,
-                       p.n, p.k, p.extra, p.beta, i, j);
+        << fmt::format("ta {} tb {} m {} n {} k {} extra {} add {} at [{}, {}]", p.ta, p.tb, p.m,
+                       p.n, p.k, p.extra, p.add, i, j);
     // In place or copied: the same numbers in the same order.
     ASSERT_EQ(c[at], twin[at]) << fmt::format("ta {} tb {} m {} n {} k {} at [{}, {}]", p.ta, p.tb,
                                               p.m, p.n, p.k, i, j);
@@ -69,8 +69,7 @@ TEST(SimdGemm, IsTheProductOnBothSidesOfEveryBlock) {
         for (const int64_t n : {1, 3, 4, 8, 9, 15, 16, 17, 31, 32, 33, 47, 64})
           for (const int64_t k : {1, 4, 7, 16, 33})
             for (const int64_t extra : {0, 3})
-              expect_like_plain_loops({ta, tb, m, n, k, extra, 1.0f, k % 2 == 0 ? 1.0f : 0.0f},
-                                      rng);
+              expect_like_plain_loops({ta, tb, m, n, k, extra, k % 2 == 0}, rng);
 }
 
 TEST(SimdGemm, AddsUpSeveralDepthsOfPanels) {
@@ -78,8 +77,8 @@ TEST(SimdGemm, AddsUpSeveralDepthsOfPanels) {
   for (const bool ta : {false, true})
     for (const bool tb : {false, true})
       for (const int64_t k : {255, 256, 257, 600})
-        for (const float beta : {0.0f, 1.0f, -0.5f})
-          expect_like_plain_loops({ta, tb, 13, 35, k, 1, 0.75f, beta}, rng);
+        for (const bool add : {false, true})
+          expect_like_plain_loops({ta, tb, 13, 35, k, 1, add}, rng);
 }
 
 // More columns than are copied at a time.
@@ -88,7 +87,7 @@ TEST(SimdGemm, TakesManyColumnsInParts) {
   for (const bool ta : {false, true})
     for (const bool tb : {false, true})
       for (const int64_t n : {511, 512, 513, 1030})
-        expect_like_plain_loops({ta, tb, 31, n, 19, 1, 1.0f, 1.0f}, rng);
+        expect_like_plain_loops({ta, tb, 31, n, 19, 1, true}, rng);
 }
 
 // A sentence's numbers do not depend on who shares its batch.
@@ -98,36 +97,37 @@ TEST(SimdGemm, ARowDoesNotDependOnTheRowsBesideIt) {
   const auto a = random(m * k, rng), b = random(n * k, rng);
   std::vector<float> all(m * n), one(n);
   const auto gemm = vector_table().gemm;
-  gemm({false, true, m, n, k, 1, a.data(), k, b.data(), k, 0, all.data(), n, all.data(), n},
-       nullptr);
+  gemm({false, true, m, n, k, a.data(), k, b.data(), k, all.data(), n}, nullptr);
   for (int64_t i = 0; i < m; ++i) {
-    gemm({false, true, 1, n, k, 1, a.data() + i * k, k, b.data(), k, 0, one.data(), n, one.data(),
-          n},
-         nullptr);
+    gemm({false, true, 1, n, k, a.data() + i * k, k, b.data(), k, one.data(), n}, nullptr);
     for (int64_t j = 0; j < n; ++j)
       ASSERT_EQ(one[static_cast<size_t>(j)], all[static_cast<size_t>(i * n + j)]) << i << ' ' << j;
   }
 }
 
-// One row, added to every row of the product and only once, however many parts k is taken in.
-TEST(SimdGemm, AddsARowToEveryRow) {
+// One row, or another matrix, added to the product and only once, however many parts k is taken in.
+TEST(SimdGemm, AddsARowToEveryRowOrAMatrix) {
   Rng rng(5);
   for (const int64_t k : {20, 300})
     for (const int64_t n : {16, 45}) {
       constexpr int64_t m = 14;
-      const auto a = random(m * k, rng), b = random(n * k, rng), row = random(n, rng);
+      const auto a = random(m * k, rng), b = random(n * k, rng), other = random(m * 50, rng);
       std::vector<float> plain(static_cast<size_t>(m * n)), c(plain.size(), NAN);
       auto space = std::vector<float>(simd::kGemmRoom);
-      simd::Gemm g{false, true,         m, n, k, 1, a.data(), k, b.data(), k, 0, plain.data(),
-                   n,     plain.data(), n};
+      Gemm<float> g{false, true, m, n, k, a.data(), k, b.data(), k, plain.data(), n};
       vector_table().gemm(g, nullptr);
-      g.beta = 0.5f, g.d = row.data(), g.ldd = 0, g.c = c.data();
-      for (float* room : {static_cast<float*>(nullptr), space.data()}) {
-        vector_table().gemm(g, room);
-        for (size_t at = 0; at < c.size(); ++at)
-          ASSERT_NEAR(c[at], plain[at] + 0.5f * row[at % static_cast<size_t>(n)], 1e-4)
-              << "k " << k << " n " << n << " at " << at;
-      }
+      g.d = other.data(), g.c = c.data();
+      for (const int64_t step : {0, 50})
+        for (float* room : {static_cast<float*>(nullptr), space.data()}) {
+          g.ldd = step;
+          vector_table().gemm(g, room);
+          for (int64_t i = 0; i < m; ++i)
+            for (int64_t j = 0; j < n; ++j) {
+              const auto at = static_cast<size_t>(i * n + j);
+              ASSERT_NEAR(c[at], plain[at] + other[static_cast<size_t>(i * step + j)], 1e-4)
+                  << "k " << k << " n " << n << " step " << step << " at " << at;
+            }
+        }
     }
 }
 
