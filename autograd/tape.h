@@ -258,10 +258,11 @@ Tensor record(T&& op, const Tensor& y, const In&... in) {
 /// For an op that is made where it stays, by a function: with two saved tensors moving it there
 /// takes as long as making it.
 template <class Make, class... In>
-requires Op<std::invoke_result_t<Make>> Tensor record(Make make, Tensor y, const In&... in) {
+requires Op<std::invoke_result_t<Make>> Tensor record(Make make, Tensor&& y, const In&... in) {
   const Tensor* const inputs[] = {&in...};
-  record_made<std::invoke_result_t<Make>>(make, std::span(&y, 1), inputs);
-  return y;
+  Tensor out(std::move(y));
+  record_made<std::invoke_result_t<Make>>(make, std::span(&out, 1), inputs);
+  return out;
 }
 
 /// For an op that is made of its output alone, where it stays: `return record_output<Tanh>(y, x);`
