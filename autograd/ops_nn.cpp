@@ -124,9 +124,7 @@ struct LayerNorm_ {
       if (flow.wants(1)) vadd_products(rows, d, dyp, norm, flow.dx(1).mutable_data<T>());
       if (!flow.wants(0)) return;
       Tensor& dx = flow.over_dy();
-      T* to = dx.mutable_data<T>();
-      for (int64_t r = 0; r < rows; ++r)
-        vlayer_norm_backward(d, norm + r * d, inverse->data<T>()[r], w, dyp + r * d, to + r * d);
+      vlayer_norm_backward(rows, d, norm, inverse->data<T>(), w, dyp, dx.mutable_data<T>());
       flow.add(0, std::move(dx));
     });
   }
@@ -145,11 +143,8 @@ Tensor layer_norm(const Tensor& x, const Tensor& gain, const Tensor& bias, doubl
   Tensor n = Tensor::empty(x.shape(), x.dtype()), y = Tensor::empty(x.shape(), x.dtype());
   Tensor inverse = Tensor::empty({rows}, x.dtype());
   dispatch(x.dtype(), "layer_norm", [&]<class T>() {
-    T *np = n.mutable_data<T>(), *yp = y.mutable_data<T>(), *ip = inverse.mutable_data<T>();
-    const T *gp = w.data<T>(), *bp = b.data<T>();
-    for (int64_t r = 0; r < rows; ++r)
-      ip[r] =
-          vlayer_norm(d, in.data<T>() + r * d, gp, bp, static_cast<T>(eps), np + r * d, yp + r * d);
+    vlayer_norm(rows, d, in.data<T>(), w.data<T>(), b.data<T>(), static_cast<T>(eps),
+                n.mutable_data<T>(), y.mutable_data<T>(), inverse.mutable_data<T>());
   });
   return record(LayerNorm_{n, inverse, w, eps}, y, x, gain, bias);
 }

@@ -48,9 +48,7 @@ struct Softmax {
     Tensor dx = Tensor::empty(y->shape(), y->dtype());
     const int64_t n = y->shape().back(), rows = n == 0 ? 0 : y->numel() / n;
     dispatch(dy.dtype(), "softmax", [&]<class T>() {
-      T* to = dx.mutable_data<T>();
-      for (int64_t r = 0; r < rows; ++r)
-        vsoftmax_backward(n, y->data<T>() + r * n, dy.data<T>() + r * n, to + r * n);
+      vsoftmax_backward(rows, n, y->data<T>(), dy.data<T>(), dx.mutable_data<T>());
     });
     flow.add(0, dx);
   }
@@ -60,20 +58,17 @@ Tensor softmax(const Tensor& x, const Mask& mask) {
   const Rows in("softmax", x, mask);
   Tensor y = Tensor::empty(x.shape(), x.dtype());
   dispatch(x.dtype(), "softmax", [&]<class T>() {
-    T* out = y.mutable_data<T>();
-    List<T> packed;
-    for (int64_t r = 0; r < in.count; ++r) {
-      const T* from = in.x.data<T>() + r * in.n;
-      T* to = out + r * in.n;
+    const T* from = in.x.data<T>();
+    T* to = y.mutable_data<T>();
+    if (mask.keeps_first()) {
+      const List<int64_t> kept = mask.limits(x.shape());
+      return vsoftmax(in.count, in.n, kept.empty() ? nullptr : kept.data(), from, to);
+    }
+    List<T> packed(static_cast<size_t>(in.n));
+    for (int64_t r = 0; r < in.count; ++r, from += in.n, to += in.n) {
       const Mask::Row row = mask.row(x.shape(), r);
-      if (!row.keep) {
-        if (row.limit > 0) vsoftmax(row.limit, from, to);
-        std::fill(to + row.limit, to + in.n, T(0));
-        continue;
-      }
-      packed.resize(static_cast<size_t>(in.n));
       const int64_t kept = gather(row, from, packed.data());
-      if (kept > 0) vsoftmax(kept, packed.data(), packed.data());
+      vsoftmax(1, in.n, &kept, packed.data(), packed.data());
       for (int64_t j = 0, k = 0; j < in.n; ++j)
         to[j] = row[j] ? packed[static_cast<size_t>(k++)] : T(0);
     }

@@ -129,4 +129,21 @@ Mask::Row Mask::row(const Shape& shape, int64_t row) const {
   return r;
 }
 
+List<int64_t> Mask::limits(const Shape& shape) const {
+  List<int64_t> all;
+  const int64_t n = shape.back(), rows = n == 0 ? 0 : shape.numel() / n;
+  if ((!lengths_ && !causal_) || rows == 0) return all;
+  all.reserve(static_cast<size_t>(rows));
+  const int64_t batches = shape[0], targets = shape.back(1);
+  int64_t target = 0;  // of a row, counted on: there are thousands, and a division takes long
+  for (int64_t batch = 0; batch < batches; ++batch) {
+    const int64_t length = lengths_ ? std::min(n, (*lengths_)[static_cast<size_t>(batch)]) : n;
+    for (int64_t r = 0; r < rows / batches; ++r) {
+      all.push_back(causal_ ? std::clamp<int64_t>(target + causal_offset_ + 1, 0, length) : length);
+      if (++target == targets) target = 0;
+    }
+  }
+  return all;
+}
+
 }  // namespace heed

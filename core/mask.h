@@ -59,6 +59,11 @@ class Mask {
   };
   Row row(const Shape& shape, int64_t row) const;
 
+  /// Whether each row keeps its first positions, [0, limit), whatever the tensor.
+  bool keeps_first() const { return !keep_; }
+  /// The limits of all rows of `shape`, in order; empty where all is kept. check() came first.
+  List<int64_t> limits(const Shape& shape) const;
+
  private:
   void check_lengths(std::string_view op, int64_t batch, int64_t n) const;
 

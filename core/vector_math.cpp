@@ -58,26 +58,32 @@ void vcross_entropy_backward(int64_t n, const double* x, double normaliser, doub
                              double* dx) {
   for (int64_t i = 0; i < n; ++i) dx[i] = (std::exp(x[i] - normaliser) - share) * g;
 }
-void vsoftmax(int64_t n, const double* x, double* y) {
-  const double m = max_of(n, x);
-  double s = 0;
-  for (int64_t i = 0; i < n; ++i) s += y[i] = std::exp(x[i] - m);
-  const double factor = 1 / s;
-  for (int64_t i = 0; i < n; ++i) y[i] *= factor;
+void vsoftmax(int64_t rows, int64_t n, const int64_t* kept, const double* x, double* y) {
+  for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
+    const int64_t k = kept ? kept[r] : n;
+    const double m = max_of(k, x);
+    double s = 0;
+    for (int64_t i = 0; i < k; ++i) s += y[i] = std::exp(x[i] - m);
+    const double factor = 1 / s;
+    for (int64_t i = 0; i < k; ++i) y[i] *= factor;
+    for (int64_t i = k; i < n; ++i) y[i] = 0;
+  }
 }
-void vsoftmax_backward(int64_t n, const double* y, const double* dy, double* dx) {
-  double mean = 0;
-  for (int64_t i = 0; i < n; ++i)
-    if (y[i] != 0) mean += y[i] * dy[i];
-  for (int64_t i = 0; i < n; ++i) dx[i] = y[i] != 0 ? y[i] * (dy[i] - mean) : 0;
+void vsoftmax_backward(int64_t rows, int64_t n, const double* y, const double* dy, double* dx) {
+  for (int64_t r = 0; r < rows; ++r, y += n, dy += n, dx += n) {
+    double mean = 0;
+    for (int64_t i = 0; i < n; ++i)
+      if (y[i] != 0) mean += y[i] * dy[i];
+    for (int64_t i = 0; i < n; ++i) dx[i] = y[i] != 0 ? y[i] * (dy[i] - mean) : 0;
+  }
 }
-double vlayer_norm(int64_t n, const double* x, const double* gain, const double* bias, double eps,
-                   double* norm, double* y) {
-  return layer_norm_row(n, x, gain, bias, eps, norm, y, kSum, kDot);
+void vlayer_norm(int64_t rows, int64_t n, const double* x, const double* gain, const double* bias,
+                 double eps, double* norm, double* y, double* inverse) {
+  layer_norm_rows(rows, n, x, gain, bias, eps, norm, y, inverse, kSum, kDot);
 }
-void vlayer_norm_backward(int64_t n, const double* norm, double inverse, const double* gain,
-                          const double* dy, double* dx) {
-  layer_norm_backward_row(n, norm, inverse, gain, dy, dx, kSum, kDot);
+void vlayer_norm_backward(int64_t rows, int64_t n, const double* norm, const double* inverse,
+                          const double* gain, const double* dy, double* dx) {
+  layer_norm_backward_rows(rows, n, norm, inverse, gain, dy, dx, kSum, kDot);
 }
 void vdropout(int64_t n, const uint32_t* words, uint32_t limit, double factor, const double* x,
               uint8_t* kept, double* y) {

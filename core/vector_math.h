@@ -33,19 +33,19 @@ inline void vcross_entropy_backward(int64_t n, const float* x, float normaliser,
                                     float g, float* dx) {
   vector_table().cross_entropy_backward(n, x, normaliser, share, g, dx);
 }
-inline void vsoftmax(int64_t n, const float* x, float* y) {
-  vector_table().softmax(n, x, y);
+inline void vsoftmax(int64_t rows, int64_t n, const int64_t* kept, const float* x, float* y) {
+  vector_table().softmax(rows, n, kept, x, y);
 }
-inline void vsoftmax_backward(int64_t n, const float* y, const float* dy, float* dx) {
-  vector_table().softmax_backward(n, y, dy, dx);
+inline void vsoftmax_backward(int64_t rows, int64_t n, const float* y, const float* dy, float* dx) {
+  vector_table().softmax_backward(rows, n, y, dy, dx);
 }
-inline float vlayer_norm(int64_t n, const float* x, const float* gain, const float* bias, float eps,
-                         float* norm, float* y) {
-  return vector_table().layer_norm(n, x, gain, bias, eps, norm, y);
+inline void vlayer_norm(int64_t rows, int64_t n, const float* x, const float* gain,
+                        const float* bias, float eps, float* norm, float* y, float* inverse) {
+  vector_table().layer_norm(rows, n, x, gain, bias, eps, norm, y, inverse);
 }
-inline void vlayer_norm_backward(int64_t n, const float* norm, float inverse, const float* gain,
-                                 const float* dy, float* dx) {
-  vector_table().layer_norm_backward(n, norm, inverse, gain, dy, dx);
+inline void vlayer_norm_backward(int64_t rows, int64_t n, const float* norm, const float* inverse,
+                                 const float* gain, const float* dy, float* dx) {
+  vector_table().layer_norm_backward(rows, n, norm, inverse, gain, dy, dx);
 }
 inline void vdropout(int64_t n, const uint32_t* words, uint32_t limit, float factor, const float* x,
                      uint8_t* kept, float* y) {
@@ -82,12 +82,12 @@ void vsigmoid(int64_t n, const double* x, double* y);
 double vexp_sum(int64_t n, const double* x, double* max);
 void vcross_entropy_backward(int64_t n, const double* x, double normaliser, double share, double g,
                              double* dx);
-void vsoftmax(int64_t n, const double* x, double* y);
-void vsoftmax_backward(int64_t n, const double* y, const double* dy, double* dx);
-double vlayer_norm(int64_t n, const double* x, const double* gain, const double* bias, double eps,
-                   double* norm, double* y);
-void vlayer_norm_backward(int64_t n, const double* norm, double inverse, const double* gain,
-                          const double* dy, double* dx);
+void vsoftmax(int64_t rows, int64_t n, const int64_t* kept, const double* x, double* y);
+void vsoftmax_backward(int64_t rows, int64_t n, const double* y, const double* dy, double* dx);
+void vlayer_norm(int64_t rows, int64_t n, const double* x, const double* gain, const double* bias,
+                 double eps, double* norm, double* y, double* inverse);
+void vlayer_norm_backward(int64_t rows, int64_t n, const double* norm, const double* inverse,
+                          const double* gain, const double* dy, double* dx);
 void vdropout(int64_t n, const uint32_t* words, uint32_t limit, double factor, const double* x,
               uint8_t* kept, double* y);
 void vscale_kept(int64_t n, const uint8_t* kept, double factor, const double* x, double* y);

@@ -84,11 +84,30 @@ float reduce_sum(int64_t n, F term) {
   return fold(lane, kAdd) + rest;
 }
 
+// The sum of vectors at(i) and numbers term(i). Four sums take turns, because an addition waits for
+// the one before it.
+template <class F, class G>
+inline float sum_of(int64_t n, F at, G term) {
+  Vec s0 = {}, s1 = {}, s2 = {}, s3 = {};
+  int64_t i = 0;
+  for (; i + 4 * kLane <= n; i += 4 * kLane)
+    s0 += at(i), s1 += at(i + kLane), s2 += at(i + 2 * kLane), s3 += at(i + 3 * kLane);
+  for (; i + kLane <= n; i += kLane) s0 += at(i);
+  s0 = (s0 + s1) + (s2 + s3);
+  float lane[kLane], rest = 0;
+  store(lane, s0);
+  for (; i < n; ++i) rest += term(i);
+  return fold(lane, kAdd) + rest;
+}
+
 float sum_all(int64_t n, const float* x) {
-  return reduce_sum(n, [=](int64_t i) { return x[i]; });
+  return sum_of(
+      n, [=](int64_t i) { return load(x + i); }, [=](int64_t i) { return x[i]; });
 }
 float dot_all(int64_t n, const float* x, const float* y) {
-  return reduce_sum(n, [=](int64_t i) { return x[i] * y[i]; });
+  return sum_of(
+      n, [=](int64_t i) { return load(x + i) * load(y + i); },
+      [=](int64_t i) { return x[i] * y[i]; });
 }
 
 float max_all(int64_t n, const float* x) {
@@ -122,26 +141,37 @@ void cross_entropy_backward_all(int64_t n, const float* x, float normaliser, flo
   map_all(n, x, dx, [=](float v) { return (exp_of(v - normaliser) - share) * g; });
 }
 
-// A row of at most kLanes stays in registers from end to end.
-void softmax_all(int64_t n, const float* x, float* y) {
-  if (n > kLanes) {
-    const float m = max_all(n, x);
-    map_all(n, x, y, [m](float v) { return exp_of(v - m); });
-    const float factor = 1.0f / sum_all(n, y);
-    for (int64_t i = 0; i < n; ++i) y[i] *= factor;
-    return;
-  }
+// At most kLanes numbers of a row stay in registers from end to end, the first ones.
+[[gnu::noinline]] void softmax_short(int64_t kept, int64_t n, const float* x, float* y) {
   float e[kLanes], lane[kLanes];
-  load_part(n, x, -INFINITY, e);
+  load_part(kept, x, -INFINITY, e);
   for (int64_t l = 0; l < kLanes; ++l) lane[l] = e[l];
   const float m = fold(lane, kGreater);
   for (int64_t l = 0; l < kLanes; ++l) lane[l] = e[l] = exp_of(e[l] - m);
   const float factor = 1.0f / fold(lane, kAdd);
   for (float& v : e) v *= factor;
-  store_part(n, e, y);
+  store_part(n, e, y);  // e^-inf is 0
+}
+void softmax_long(int64_t kept, const float* x, float* y) {
+  const float m = max_all(kept, x);
+  map_all(kept, x, y, [m](float v) { return exp_of(v - m); });
+  const float factor = 1.0f / sum_all(kept, y);
+  for (int64_t i = 0; i < kept; ++i) y[i] *= factor;
+}
+// Which way a row goes depends on what is kept of it, and not on how many zeros follow.
+void softmax_all(int64_t rows, int64_t n, const int64_t* kept, const float* x, float* y) {
+  for (int64_t r = 0; r < rows; ++r, x += n, y += n) {
+    const int64_t k = kept ? kept[r] : n;
+    int64_t done = k;
+    if (k > kLanes)
+      softmax_long(k, x, y);
+    else if (k > 0)
+      softmax_short(k, done = n < kLanes ? n : kLanes, x, y);
+    for (; done < n; ++done) y[done] = 0.0f;
+  }
 }
 
-void softmax_backward_all(int64_t n, const float* y, const float* dy, float* dx) {
+[[gnu::noinline]] void softmax_backward_row(int64_t n, const float* y, const float* dy, float* dx) {
   if (n > kLanes) {
     // dy is read wherever y is: g++ 12 makes wrong AVX2 code of a load that depends on y.
     const float mean = reduce_sum(n, [=](int64_t i) {
@@ -163,14 +193,17 @@ void softmax_backward_all(int64_t n, const float* y, const float* dy, float* dx)
   for (int64_t l = 0; l < kLanes; ++l) d[l] = p[l] != 0.0f ? p[l] * (d[l] - mean) : 0.0f;
   store_part(n, d, dx);
 }
-
-float layer_norm_all(int64_t n, const float* x, const float* gain, const float* bias, float eps,
-                     float* norm, float* y) {
-  return layer_norm_row(n, x, gain, bias, eps, norm, y, sum_all, dot_all);
+void softmax_backward_all(int64_t rows, int64_t n, const float* y, const float* dy, float* dx) {
+  for (int64_t at = 0; at < rows * n; at += n) softmax_backward_row(n, y + at, dy + at, dx + at);
 }
-void layer_norm_backward_all(int64_t n, const float* norm, float inverse, const float* gain,
-                             const float* dy, float* dx) {
-  layer_norm_backward_row(n, norm, inverse, gain, dy, dx, sum_all, dot_all);
+
+void layer_norm_all(int64_t rows, int64_t n, const float* x, const float* gain, const float* bias,
+                    float eps, float* norm, float* y, float* inverse) {
+  layer_norm_rows(rows, n, x, gain, bias, eps, norm, y, inverse, sum_all, dot_all);
+}
+void layer_norm_backward_all(int64_t rows, int64_t n, const float* norm, const float* inverse,
+                             const float* gain, const float* dy, float* dx) {
+  layer_norm_backward_rows(rows, n, norm, inverse, gain, dy, dx, sum_all, dot_all);
 }
 
 // All bits of the factor or none: a branch would be mispredicted half of the time.

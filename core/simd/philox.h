@@ -49,7 +49,7 @@ constexpr int kTogether = kGroups * kBlocks;
 
 template <size_t... I>
 Words count_up(uint64_t first, std::index_sequence<I...>) {
-  return Words{(first + I)...};
+  return (Words{} + first) + Words{I...};
 }
 
 // Words 0 and 1 of a group's blocks are the halves of the lanes of `front`, words 2 and 3 of
@@ -66,6 +66,7 @@ inline void philox_blocks(uint64_t key, uint64_t first, Words front[kGroups], Wo
         count_up(first + static_cast<uint64_t>(g * kBlocks), std::make_index_sequence<kBlocks>{});
     b[g] = a[g] >> 32;
   }
+#pragma GCC unroll 10  // so that a word may be in another register in every round
   for (int round = 0; round < 10; ++round) {
     for (int g = 0; g < kGroups; ++g) {
       const Words p0 = product_of_low(a[g], Words{} + kMul0);
@@ -92,10 +93,12 @@ void philox_all(uint64_t key, uint64_t first, int64_t count, uint32_t* words) {
     philox_blocks(key, first + static_cast<uint64_t>(i), front, back);
     uint32_t rest[4 * kTogether];
     uint32_t* to = count - i < kTogether ? rest : words + 4 * i;
+#pragma GCC unroll 4
     for (int g = 0; g < kGroups; ++g) {  // a block's words are one of front and one of back
-      Words blocks[2];
-      riffle(front[g], back[g], blocks[0], blocks[1], std::make_index_sequence<kBlocks>{});
-      std::memcpy(to + 4 * kBlocks * g, blocks, sizeof blocks);
+      Words low, high;
+      riffle(front[g], back[g], low, high, std::make_index_sequence<kBlocks>{});
+      std::memcpy(to + 4 * kBlocks * g, &low, sizeof low);
+      std::memcpy(to + 4 * kBlocks * g + 2 * kBlocks, &high, sizeof high);
     }
     if (to == rest)
       std::memcpy(words + 4 * i, rest, 4 * sizeof(uint32_t) * static_cast<size_t>(count - i));

@@ -33,19 +33,20 @@ struct Table {
   /// dx = (e^(x - normaliser) - share) g, the softmax less a share. dx may be x.
   void (*cross_entropy_backward)(int64_t n, const float* x, float normaliser, float share, float g,
                                  float* dx);
-  /// y = e^(x - max) / sum of the same, n >= 1. y may be x.
-  void (*softmax)(int64_t n, const float* x, float* y);
-  /// dx = y (dy - sum(y dy)); 0 where y = 0, whatever dy is there.
-  void (*softmax_backward)(int64_t n, const float* y, const float* dy, float* dx);
+  /// y = e^(x - max) / sum of the same, over the first kept[r] numbers of row r of x [rows, n], or
+  /// over all of them without `kept`; the others are 0. y may be x.
+  void (*softmax)(int64_t rows, int64_t n, const int64_t* kept, const float* x, float* y);
+  /// dx = y (dy - sum(y dy)) of each row; 0 where y = 0, whatever dy is there.
+  void (*softmax_backward)(int64_t rows, int64_t n, const float* y, const float* dy, float* dx);
   float (*sum)(int64_t n, const float* x);
   float (*dot)(int64_t n, const float* x, const float* y);
-  /// norm = (x - mean x) / sqrt(var x + eps), y = gain norm + bias; returns 1 / sqrt(...). The rows
-  /// do not overlap.
-  float (*layer_norm)(int64_t n, const float* x, const float* gain, const float* bias, float eps,
-                      float* norm, float* y);
-  /// dx = (g - mean g - norm mean(g norm)) * inverse, g = gain dy. dx may be dy.
-  void (*layer_norm_backward)(int64_t n, const float* norm, float inverse, const float* gain,
-                              const float* dy, float* dx);
+  /// norm = (x - mean x) / sqrt(var x + eps), y = gain norm + bias, inverse = 1 / sqrt(...) of each
+  /// row of x [rows, n]; these do not overlap.
+  void (*layer_norm)(int64_t rows, int64_t n, const float* x, const float* gain, const float* bias,
+                     float eps, float* norm, float* y, float* inverse);
+  /// dx = (g - mean g - norm mean(g norm)) * inverse, g = gain dy, for each row. dx may be dy.
+  void (*layer_norm_backward)(int64_t rows, int64_t n, const float* norm, const float* inverse,
+                              const float* gain, const float* dy, float* dx);
   /// y = factor x where words >= limit, which `kept` then says (1 or 0), else 0 x. y may be x.
   void (*dropout)(int64_t n, const uint32_t* words, uint32_t limit, float factor, const float* x,
                   uint8_t* kept, float* y);

@@ -14,6 +14,11 @@ std::vector<std::string> rows_of(const Mask& mask, const Shape& shape) {
   std::vector<std::string> rows;
   for (int64_t r = 0; r < shape.numel() / shape.back(); ++r) {
     const Mask::Row row = mask.row(shape, r);
+    if (mask.keeps_first()) {  // then the limits say the same
+      const List<int64_t> limits = mask.limits(shape);
+      EXPECT_EQ(limits.empty(), mask.keeps_all());
+      EXPECT_EQ(limits.empty() ? shape.back() : limits[static_cast<size_t>(r)], row.limit) << r;
+    }
     std::string text;
     for (int64_t j = 0; j < shape.back(); ++j) text += row[j] ? '1' : '0';
     rows.push_back(text);

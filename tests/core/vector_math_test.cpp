@@ -196,8 +196,8 @@ TEST(VectorMath, SoftmaxAndItsGradientAgreeWithDoubleAtEveryLength) {
       xd[i] = static_cast<double>(x[i] = static_cast<float>(3 * rng.normal()));
       dyd[i] = static_cast<double>(dy[i] = static_cast<float>(rng.normal()));
     }
-    vsoftmax(n, x.data(), y.data());
-    vsoftmax(n, xd.data(), yd.data());
+    vsoftmax(1, n, nullptr, x.data(), y.data());
+    vsoftmax(1, n, nullptr, xd.data(), yd.data());
     double total = 0;
     for (size_t i = 0; i < size; ++i) total += std::exp(xd[i]);
     for (size_t i = 0; i < size; ++i) {
@@ -208,8 +208,8 @@ TEST(VectorMath, SoftmaxAndItsGradientAgreeWithDoubleAtEveryLength) {
     const size_t zero = size / 2;  // takes no part, whatever its dy is
     y[zero] = 0, yd[zero] = 0;
     dy[zero] = kNan, dyd[zero] = std::nan("");
-    vsoftmax_backward(n, y.data(), dy.data(), dx.data());
-    vsoftmax_backward(n, yd.data(), dyd.data(), dxd.data());
+    vsoftmax_backward(1, n, y.data(), dy.data(), dx.data());
+    vsoftmax_backward(1, n, yd.data(), dyd.data(), dxd.data());
     double mean = 0;
     for (size_t i = 0; i < size; ++i) mean += i == zero ? 0 : yd[i] * dyd[i];
     for (size_t i = 0; i < size; ++i) {
@@ -219,22 +219,96 @@ TEST(VectorMath, SoftmaxAndItsGradientAgreeWithDoubleAtEveryLength) {
     }
     EXPECT_EQ(dx[size], 7) << "wrote behind a row of " << n;
     x[zero] = kNan;
-    vsoftmax(n, x.data(), x.data());
+    vsoftmax(1, n, nullptr, x.data(), x.data());
     EXPECT_TRUE(std::isnan(x[0])) << n;
   }
 }
 
-TEST(VectorMath, GradientOfLayerNormTakesThePlaceOfItsCotangent) {
-  Rng rng(12);
-  for (int64_t n = 1; n <= 70; ++n) {
-    const auto size = static_cast<size_t>(n);
-    std::vector<float> norm(size), gain(size), dy(size), dx(size);
-    for (auto* v : {&norm, &gain, &dy})
-      for (float& e : *v) e = static_cast<float>(rng.normal());
-    vlayer_norm_backward(n, norm.data(), 0.5f, gain.data(), dy.data(), dx.data());
-    vlayer_norm_backward(n, norm.data(), 0.5f, gain.data(), dy.data(), dy.data());
-    EXPECT_EQ(dy, dx) << n;
+// Whatever the number of rows, and whichever of their numbers are kept, a row is what it is alone.
+template <class T>
+void expect_rows_of_softmax(int64_t rows, int64_t n, Rng& rng) {
+  const auto size = static_cast<size_t>(rows * n);
+  std::vector<T> x(size), dy(size), y(size), dx(size), one(static_cast<size_t>(n));
+  for (auto* v : {&x, &dy})
+    for (T& e : *v) e = static_cast<T>(rng.normal());
+  std::vector<int64_t> kept(static_cast<size_t>(rows));
+  for (int64_t r = 0; r < rows; ++r) {
+    const int64_t k = kept[static_cast<size_t>(r)] = (5 * r) % (n + 1);
+    for (int64_t i = k; i < n; ++i)  // looked at by nobody
+      x[static_cast<size_t>(r * n + i)] = std::numeric_limits<T>::quiet_NaN();
   }
+  vsoftmax(rows, n, kept.data(), x.data(), y.data());
+  vsoftmax_backward(rows, n, y.data(), dy.data(), dx.data());
+  for (int64_t r = 0; r < rows; ++r) {
+    const int64_t k = kept[static_cast<size_t>(r)];
+    std::fill(one.begin(), one.end(), T(0));
+    if (k > 0) vsoftmax(1, k, nullptr, x.data() + r * n, one.data());
+    for (int64_t i = 0; i < n; ++i)
+      EXPECT_EQ(y[static_cast<size_t>(r * n + i)], one[static_cast<size_t>(i)])
+          << "rows " << rows << " n " << n << " at " << r << ' ' << i;
+    vsoftmax_backward(1, n, y.data() + r * n, dy.data() + r * n, one.data());
+    for (int64_t i = 0; i < n; ++i)
+      EXPECT_EQ(dx[static_cast<size_t>(r * n + i)], one[static_cast<size_t>(i)]) << r << ' ' << i;
+  }
+}
+
+TEST(VectorMath, SoftmaxOfRowsIsThatOfEachRow) {
+  Rng rng(13);
+  for (const int64_t rows : {0, 1, 2, 7})
+    for (const int64_t n : {1, 3, 10, 16, 17, 40}) {
+      expect_rows_of_softmax<float>(rows, n, rng);
+      expect_rows_of_softmax<double>(rows, n, rng);
+    }
+}
+
+template <class T>
+void expect_layer_norm(int64_t rows, int64_t n, Rng& rng) {
+  const auto size = static_cast<size_t>(rows * n);
+  std::vector<T> x(size), norm(size), y(size), dy(size), dx(size),
+      inverse(static_cast<size_t>(rows)), gain(static_cast<size_t>(n)),
+      bias(static_cast<size_t>(n));
+  for (auto* v : {&x, &dy, &gain, &bias})
+    for (T& e : *v) e = static_cast<T>(rng.normal());
+  vlayer_norm(rows, n, x.data(), gain.data(), bias.data(), T(0.01), norm.data(), y.data(),
+              inverse.data());
+  vlayer_norm_backward(rows, n, norm.data(), inverse.data(), gain.data(), dy.data(), dx.data());
+  const double tolerance = std::is_same_v<T, float> ? 2e-5 : 1e-12;
+  for (int64_t r = 0; r < rows; ++r) {
+    const auto at = [&](const std::vector<T>& v, int64_t i) {
+      return static_cast<double>(v[static_cast<size_t>(r * n + i)]);
+    };
+    const auto of = [](const std::vector<T>& v, int64_t i) {
+      return static_cast<double>(v[static_cast<size_t>(i)]);
+    };
+    const auto size_n = static_cast<double>(n);
+    double mean = 0, variance = 0, mean_g = 0, along = 0;
+    for (int64_t i = 0; i < n; ++i) mean += at(x, i) / size_n;
+    for (int64_t i = 0; i < n; ++i) variance += (at(x, i) - mean) * (at(x, i) - mean) / size_n;
+    const double factor = 1 / std::sqrt(variance + 0.01);
+    EXPECT_NEAR(of(inverse, r), factor, 10 * tolerance);
+    for (int64_t i = 0; i < n; ++i) mean_g += of(gain, i) * at(dy, i) / size_n;
+    for (int64_t i = 0; i < n; ++i) along += of(gain, i) * at(dy, i) * at(norm, i) / size_n;
+    for (int64_t i = 0; i < n; ++i) {
+      const double want = (at(x, i) - mean) * factor;
+      ASSERT_NEAR(at(norm, i), want, tolerance) << "rows " << rows << " n " << n << " row " << r;
+      ASSERT_NEAR(at(y, i), want * of(gain, i) + of(bias, i), 3 * tolerance) << n << ' ' << r;
+      ASSERT_NEAR(at(dx, i), (of(gain, i) * at(dy, i) - mean_g - at(norm, i) * along) * factor,
+                  20 * tolerance)
+          << "rows " << rows << " n " << n << " row " << r;
+    }
+  }
+  vlayer_norm_backward(rows, n, norm.data(), inverse.data(), gain.data(), dy.data(), dy.data());
+  EXPECT_EQ(dy, dx) << "dx in the place of dy, rows " << rows << " n " << n;
+}
+
+// On both sides of the rows that take turns, and of every vector.
+TEST(VectorMath, LayerNormIsWhatItSaysForAnyNumberOfRows) {
+  Rng rng(12);
+  for (const int64_t rows : {0, 1, 3, 4, 5, 9})
+    for (const int64_t n : {1, 2, 7, 8, 15, 16, 17, 33, 63, 64, 65, 130}) {
+      expect_layer_norm<float>(rows, n, rng);
+      expect_layer_norm<double>(rows, n, rng);
+    }
 }
 
 TEST(VectorMath, DropoutOfEveryLengthKeepsWhatItsWordsSay) {
