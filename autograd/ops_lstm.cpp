@@ -26,45 +26,35 @@ struct LstmSequence {
   }
   void attributes(AttributeVisitor& see) const { walk.attributes(see); }
 
-  // One sentence, one step: da (4 n), dc -> f dc, dh -> 0.
-  template <class T>
-  static void cell(int64_t n, const T* gate, const T* before, T* dh, T* dc, T* da) {
-    const T *i = gate, *f = gate + n, *g = gate + 2 * n, *o = gate + 3 * n, *tc = gate + 4 * n;
-    for (int64_t j = 0; j < n; ++j) {
-      const T d = dc[j] + dh[j] * o[j] * (1 - tc[j] * tc[j]);
-      da[j] = d * g[j] * i[j] * (1 - i[j]);
-      da[n + j] = d * before[j] * f[j] * (1 - f[j]);
-      da[2 * n + j] = d * i[j] * (1 - g[j] * g[j]);
-      da[3 * n + j] = dh[j] * tc[j] * o[j] * (1 - o[j]);
-      dc[j] = d * f[j];
-      dh[j] = 0;
-    }
-  }
-
   void backward(GradFlow& flow) const {
     const rnn::Walk& w = walk;
     const int64_t h = w.hidden, count = w.batch * h;
     const Tensor dy = dense(flow.dy(0));
     dispatch(dy.dtype(), "lstm_sequence", [&]<class T>() {
+      // The next sentence's gates are asked for: a walk that goes back is not foreseen by the CPU.
+      constexpr int64_t kLine = 64 / sizeof(T);
       Tensor dh_now = clone(flow.dy(1)), dc_now = clone(flow.dy(2));
       Tensor all = rnn::scratch<T>({w.steps, w.batch, 4 * h});
+      Tensor dx = rnn::scratch<T>({w.batch, w.steps, 4 * h});
       T *dh = dh_now.mutable_data<T>(), *dc = dc_now.mutable_data<T>();
-      T* das = all.mutable_data<T>();
+      T *das = all.mutable_data<T>(), *dxs = dx.mutable_data<T>();
       for (int64_t s = w.steps - 1; s >= 0; --s) {
         const int64_t t = w.time(s);
-        rnn::add_output_gradient(w, t, dy.data<T>(), dh);
         T* da = das + s * 4 * count;
         for (int64_t b = 0; b < w.batch; ++b) {
-          if (w.active(b, t)) {
-            cell(h, gates->data<T>() + (s * w.batch + b) * 5 * h,
-                 cells->data<T>() + s * count + b * h, dh + b * h, dc + b * h, da + b * 4 * h);
-          } else {
-            std::fill_n(da + b * 4 * h, 4 * h, T(0));
-          }
+          T* at = da + b * 4 * h;
+          const T* gate = gates->data<T>() + (s * w.batch + b) * 5 * h;
+          for (int64_t j = 0; j < 5 * h; j += kLine) __builtin_prefetch(gate + 5 * h + j);
+          if (w.active(b, t))
+            vlstm_cell_backward(h, gate, cells->data<T>() + s * count + b * h,
+                                dy.data<T>() + (b * w.steps + t) * h, dh + b * h, dc + b * h, at);
+          else
+            std::fill_n(at, 4 * h, T(0));
+          std::copy_n(at, 4 * h, dxs + (b * w.steps + t) * 4 * h);
         }
         gemm<T>({false, false, w.batch, h, 4 * h, da, 4 * h, w_hh->data<T>(), h, dh, h, dh, h});
-        rnn::add_input_gradient(w, 4, t, da, flow);
       }
+      flow.add(0, std::move(dx));
       rnn::weight_gradients(all, states, flow, 3, 4);
       flow.add(1, dh_now);
       flow.add(2, dc_now);
@@ -94,14 +84,7 @@ Recurrence lstm_sequence(const Tensor& x, const Tensor& h0, const Tensor& c0, co
                   T* gate = kept + (s * w.batch + b) * 5 * n;  // i, f, g, o, tanh(c)
                   const T* before = c + s * count + b * n;
                   T* now = c + (s + 1) * count + b * n;
-                  for (int64_t j = 0; j < 4 * n; ++j) gate[j] = xr[j] + g[j];
-                  vsigmoid(2 * n, gate, gate);
-                  vtanh(n, gate + 2 * n, gate + 2 * n);
-                  vsigmoid(n, gate + 3 * n, gate + 3 * n);
-                  for (int64_t j = 0; j < n; ++j)
-                    now[j] = gate[n + j] * before[j] + gate[j] * gate[2 * n + j];
-                  vtanh(n, now, gate + 4 * n);
-                  for (int64_t j = 0; j < n; ++j) after[j] = gate[3 * n + j] * gate[4 * n + j];
+                  vlstm_cell(n, xr, g, before, gate, now, after);
                 });
     rnn::write_outputs(w, all, out[0].mutable_data<T>());
     out[1] = rnn::last_state<T>(w, states);

@@ -27,6 +27,7 @@ struct RnnSequence {
     const Tensor dy = dense(flow.dy(0));
     dispatch(dy.dtype(), "rnn_sequence", [&]<class T>() {
       Tensor running = clone(flow.dy(1)), gates = rnn::scratch<T>({w.steps, w.batch, w.hidden});
+      Tensor dx = rnn::scratch<T>({w.batch, w.steps, w.hidden});
       T *dh = running.mutable_data<T>(), *dg = gates.mutable_data<T>();
       for (int64_t s = w.steps - 1; s >= 0; --s) {
         const int64_t t = w.time(s);
@@ -40,8 +41,9 @@ struct RnnSequence {
           }
         const int64_t n = w.hidden;
         gemm<T>({false, false, w.batch, n, n, da, n, w_hh->data<T>(), n, dh, n, dh, n});
-        rnn::add_input_gradient(w, 1, t, da, flow);
+        rnn::set_input_gradient(w, t, da, dx);
       }
+      flow.add(0, std::move(dx));
       rnn::weight_gradients(gates, states, flow, 2, 3);
       flow.add(1, running);
     });
@@ -94,44 +96,32 @@ struct GruSequence {
   }
   void attributes(AttributeVisitor& see) const { walk.attributes(see); }
 
-  // One sentence, one step: dg = (da_r, da_z, r da_n), da = (da_r, da_z, da_n), dh -> z dh.
-  template <class T>
-  static void cell(int64_t n, const T* gate, const T* before, T* dh, T* da, T* dg) {
-    const T *r = gate, *z = gate + n, *c = gate + 2 * n, *g = gate + 3 * n;
-    for (int64_t j = 0; j < n; ++j) {
-      const T da_n = dh[j] * (1 - z[j]) * (1 - c[j] * c[j]);
-      da[j] = dg[j] = da_n * g[j] * r[j] * (1 - r[j]);
-      da[n + j] = dg[n + j] = dh[j] * (before[j] - c[j]) * z[j] * (1 - z[j]);
-      da[2 * n + j] = da_n;
-      dg[2 * n + j] = da_n * r[j];
-      dh[j] *= z[j];
-    }
-  }
-
   void backward(GradFlow& flow) const {
     const rnn::Walk& w = walk;
     const int64_t h = w.hidden, cells = w.batch * h;
     const Tensor dy = dense(flow.dy(0));
     dispatch(dy.dtype(), "gru_sequence", [&]<class T>() {
       Tensor running = clone(flow.dy(1)), all = rnn::scratch<T>({w.steps, w.batch, 3 * h});
-      Tensor input = rnn::scratch<T>({w.batch, 3 * h});
-      T *dh = running.mutable_data<T>(), *dgs = all.mutable_data<T>();
-      T* da = input.mutable_data<T>();
+      Tensor dx = rnn::scratch<T>({w.batch, w.steps, 3 * h});
+      T *dh = running.mutable_data<T>(), *dgs = all.mutable_data<T>(), *das = dx.mutable_data<T>();
       for (int64_t s = w.steps - 1; s >= 0; --s) {
         const int64_t t = w.time(s);
-        rnn::add_output_gradient(w, t, dy.data<T>(), dh);
         T* dg = dgs + s * 3 * cells;
         for (int64_t b = 0; b < w.batch; ++b) {
+          T* da = das + (b * w.steps + t) * 3 * h;
           if (w.active(b, t)) {
-            cell(h, gates->data<T>() + (s * w.batch + b) * 4 * h,
-                 states->data<T>() + s * cells + b * h, dh + b * h, da + b * 3 * h, dg + b * 3 * h);
-          } else {
-            std::fill_n(dg + b * 3 * h, 3 * h, T(0));  // the state passed unchanged, and so does dh
+            vgru_cell_backward(h, gates->data<T>() + (s * w.batch + b) * 4 * h,
+                               states->data<T>() + s * cells + b * h,
+                               dy.data<T>() + (b * w.steps + t) * h, dh + b * h, da,
+                               dg + b * 3 * h);
+          } else {  // the state passed unchanged, and so does dh
+            std::fill_n(da, 3 * h, T(0));
+            std::fill_n(dg + b * 3 * h, 3 * h, T(0));
           }
         }
         gemm<T>({false, false, w.batch, h, 3 * h, dg, 3 * h, w_hh->data<T>(), h, dh, h, dh, h});
-        rnn::add_input_gradient(w, 3, t, da, flow);
       }
+      flow.add(0, std::move(dx));
       rnn::weight_gradients(all, states, flow, 2, 3);
       flow.add(1, running);
     });
@@ -153,16 +143,7 @@ Recurrence gru_sequence(const Tensor& x, const Tensor& h0, const Tensor& w_hh, c
                 [&](int64_t s, int64_t b, const T* g, const T* h, T* after) {
                   const T* xr = in.data<T>() + (b * w.steps + w.time(s)) * 3 * n;
                   T* gate = kept + (s * w.batch + b) * 4 * n;  // r, z, n, g_n
-                  for (int64_t j = 0; j < 2 * n; ++j) gate[j] = xr[j] + g[j];
-                  vsigmoid(2 * n, gate, gate);
-                  for (int64_t j = 0; j < n; ++j)
-                    gate[2 * n + j] = xr[2 * n + j] + gate[j] * g[2 * n + j];
-                  vtanh(n, gate + 2 * n, gate + 2 * n);
-                  for (int64_t j = 0; j < n; ++j) {
-                    const T z = gate[n + j];
-                    gate[3 * n + j] = g[2 * n + j];
-                    after[j] = (1 - z) * gate[2 * n + j] + z * h[j];
-                  }
+                  vgru_cell(n, xr, g, h, gate, after);
                 });
     rnn::write_outputs(w, all, out[0].mutable_data<T>());
     out[1] = rnn::last_state<T>(w, states);

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "core/simd/cells.h"
 #include "core/simd/layer_norm.h"
 
 namespace heed {
@@ -30,6 +31,7 @@ double max_of(int64_t n, const double* x) {
 
 // vsum and vdot of f64, of several overloads each.
 constexpr auto kSum = [](int64_t n, const double* x) { return vsum(n, x); };
+constexpr auto kTanh = [](double x) { return std::tanh(x); };
 constexpr auto kDot = [](int64_t n, const double* x, const double* y) { return vdot(n, x, y); };
 
 }  // namespace
@@ -84,6 +86,22 @@ void vlayer_norm(int64_t rows, int64_t n, const double* x, const double* gain, c
 void vlayer_norm_backward(int64_t rows, int64_t n, const double* norm, const double* inverse,
                           const double* gain, const double* dy, double* dx) {
   layer_norm_backward_rows(rows, n, norm, inverse, gain, dy, dx, kSum, kDot);
+}
+void vgru_cell(int64_t n, const double* x, const double* g, const double* before, double* gate,
+               double* after) {
+  gru_cell(n, x, g, before, gate, after, sigmoid, kTanh);
+}
+void vgru_cell_backward(int64_t n, const double* gate, const double* before, const double* dy,
+                        double* dh, double* da, double* dg) {
+  gru_cell_backward(n, gate, before, dy, dh, da, dg);
+}
+void vlstm_cell(int64_t n, const double* x, const double* g, const double* before, double* gate,
+                double* now, double* after) {
+  lstm_cell(n, x, g, before, gate, now, after, sigmoid, kTanh);
+}
+void vlstm_cell_backward(int64_t n, const double* gate, const double* before, const double* dy,
+                         double* dh, double* dc, double* da) {
+  lstm_cell_backward(n, gate, before, dy, dh, dc, da);
 }
 void vdropout(int64_t n, const uint32_t* words, uint32_t limit, double factor, const double* x,
               uint8_t* kept, double* y) {

@@ -47,6 +47,22 @@ inline void vlayer_norm_backward(int64_t rows, int64_t n, const float* norm, con
                                  const float* gain, const float* dy, float* dx) {
   vector_table().layer_norm_backward(rows, n, norm, inverse, gain, dy, dx);
 }
+inline void vgru_cell(int64_t n, const float* x, const float* g, const float* before, float* gate,
+                      float* after) {
+  vector_table().gru_cell(n, x, g, before, gate, after);
+}
+inline void vgru_cell_backward(int64_t n, const float* gate, const float* before, const float* dy,
+                               float* dh, float* da, float* dg) {
+  vector_table().gru_cell_backward(n, gate, before, dy, dh, da, dg);
+}
+inline void vlstm_cell(int64_t n, const float* x, const float* g, const float* before, float* gate,
+                       float* now, float* after) {
+  vector_table().lstm_cell(n, x, g, before, gate, now, after);
+}
+inline void vlstm_cell_backward(int64_t n, const float* gate, const float* before, const float* dy,
+                                float* dh, float* dc, float* da) {
+  vector_table().lstm_cell_backward(n, gate, before, dy, dh, dc, da);
+}
 inline void vdropout(int64_t n, const uint32_t* words, uint32_t limit, float factor, const float* x,
                      uint8_t* kept, float* y) {
   vector_table().dropout(n, words, limit, factor, x, kept, y);
@@ -88,6 +104,14 @@ void vlayer_norm(int64_t rows, int64_t n, const double* x, const double* gain, c
                  double eps, double* norm, double* y, double* inverse);
 void vlayer_norm_backward(int64_t rows, int64_t n, const double* norm, const double* inverse,
                           const double* gain, const double* dy, double* dx);
+void vgru_cell(int64_t n, const double* x, const double* g, const double* before, double* gate,
+               double* after);
+void vgru_cell_backward(int64_t n, const double* gate, const double* before, const double* dy,
+                        double* dh, double* da, double* dg);
+void vlstm_cell(int64_t n, const double* x, const double* g, const double* before, double* gate,
+                double* now, double* after);
+void vlstm_cell_backward(int64_t n, const double* gate, const double* before, const double* dy,
+                         double* dh, double* dc, double* da);
 void vdropout(int64_t n, const uint32_t* words, uint32_t limit, double factor, const double* x,
               uint8_t* kept, double* y);
 void vscale_kept(int64_t n, const uint8_t* kept, double factor, const double* x, double* y);

@@ -91,14 +91,12 @@ inline void weight_gradients(const Tensor& dg, const Tensor& states, GradFlow& f
   flow.add_affine(weight, bias, dg, states.view(before, states.strides()));
 }
 
-// dx[:, t] += the gates' gradients of step s, as the input product sees them.
+// dx[:, t] = the gates' gradients da [B, n] of that step; 0 where a sentence had ended.
 template <class T>
-void add_input_gradient(const Walk& w, int64_t gates, int64_t t, const T* dg, GradFlow& flow) {
-  if (!flow.wants(0)) return;
-  const int64_t n = gates * w.hidden;
-  T* dx = flow.dx(0).mutable_data<T>();
-  for (int64_t b = 0; b < w.batch; ++b)
-    if (w.active(b, t)) vaxpy(n, T(1), dg + b * n, dx + (b * w.steps + t) * n);
+void set_input_gradient(const Walk& w, int64_t t, const T* da, Tensor& dx) {
+  const int64_t n = dx.shape().back();
+  T* to = dx.mutable_data<T>();
+  for (int64_t b = 0; b < w.batch; ++b) std::copy_n(da + b * n, n, to + (b * w.steps + t) * n);
 }
 
 template <class T>

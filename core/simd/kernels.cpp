@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 
+#include "core/simd/cells.h"
 #include "core/simd/gemm.h"
 #include "core/simd/layer_norm.h"
 #include "core/simd/math.h"
@@ -206,6 +207,17 @@ void layer_norm_backward_all(int64_t rows, int64_t n, const float* norm, const f
   layer_norm_backward_rows(rows, n, norm, inverse, gain, dy, dx, sum_all, dot_all);
 }
 
+constexpr auto kSigmoid = [](float x) { return sigmoid_of(x); };
+constexpr auto kTanh = [](float x) { return tanh_of(x); };
+void gru_cell_all(int64_t n, const float* x, const float* g, const float* before, float* gate,
+                  float* after) {
+  gru_cell(n, x, g, before, gate, after, kSigmoid, kTanh);
+}
+void lstm_cell_all(int64_t n, const float* x, const float* g, const float* before, float* gate,
+                   float* now, float* after) {
+  lstm_cell(n, x, g, before, gate, now, after, kSigmoid, kTanh);
+}
+
 // All bits of the factor or none: a branch would be mispredicted half of the time.
 inline float factor_if(bool kept, float factor) {
   return std::bit_cast<float>(std::bit_cast<uint32_t>(factor) & (0u - static_cast<uint32_t>(kept)));
@@ -266,6 +278,10 @@ const Table HEED_SIMD{HEED_TEXT(HEED_SIMD),
                       dot_all,
                       layer_norm_all,
                       layer_norm_backward_all,
+                      gru_cell_all,
+                      gru_cell_backward<float>,
+                      lstm_cell_all,
+                      lstm_cell_backward<float>,
                       dropout_all,
                       scale_kept_all,
                       add_rows_all,

@@ -47,6 +47,15 @@ struct Table {
   /// dx = (g - mean g - norm mean(g norm)) * inverse, g = gain dy, for each row. dx may be dy.
   void (*layer_norm_backward)(int64_t rows, int64_t n, const float* norm, const float* inverse,
                               const float* gain, const float* dy, float* dx);
+  /// A step of a recurrence (core/simd/cells.h).
+  void (*gru_cell)(int64_t n, const float* x, const float* g, const float* before, float* gate,
+                   float* after);
+  void (*gru_cell_backward)(int64_t n, const float* gate, const float* before, const float* dy,
+                            float* dh, float* da, float* dg);
+  void (*lstm_cell)(int64_t n, const float* x, const float* g, const float* before, float* gate,
+                    float* now, float* after);
+  void (*lstm_cell_backward)(int64_t n, const float* gate, const float* before, const float* dy,
+                             float* dh, float* dc, float* da);
   /// y = factor x where words >= limit, which `kept` then says (1 or 0), else 0 x. y may be x.
   void (*dropout)(int64_t n, const uint32_t* words, uint32_t limit, float factor, const float* x,
                   uint8_t* kept, float* y);
