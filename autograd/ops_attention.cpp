@@ -25,23 +25,19 @@ struct AdditiveScore {
     const int64_t batch = u->shape()[0], t_max = u->shape()[1], s_max = u->shape()[2],
                   a = u->shape()[3];
     dispatch(de.dtype(), "additive_score", [&]<class T>() {
-      T* dq = flow.wants(0) ? flow.dx(0).mutable_data<T>() : nullptr;
-      T* dk = flow.wants(1) ? flow.dx(1).mutable_data<T>() : nullptr;
-      T* dv = flow.wants(2) ? flow.dx(2).mutable_data<T>() : nullptr;
       const T *up = u->data<T>(), *vp = v->data<T>(), *dep = de.data<T>();
-      Tensor scratch = Tensor::empty({a}, de.dtype());
-      T* r = scratch.mutable_data<T>();
+      // Row `row` of dx of an input; what nobody wants goes to a row that nobody reads.
+      Tensor unread = Tensor::zeros({3, a}, de.dtype());
+      T *const nowhere = unread.mutable_data<T>(), *dx[3];
+      for (int i = 0; i < 3; ++i) dx[i] = flow.wants(i) ? flow.dx(i).mutable_data<T>() : nullptr;
+      const auto at = [=](int i, int64_t row) { return dx[i] ? dx[i] + row * a : nowhere + i * a; };
       for (int64_t b = 0; b < batch; ++b)
         for (int64_t t = 0; t < t_max; ++t)
           for (int64_t s = 0; s < s_max; ++s) {
-            const int64_t at = (b * t_max + t) * s_max + s;
-            const T g = dep[at];
-            if (g == 0) continue;  // masked positions cost nothing
-            const T* row = up + at * a;
-            for (int64_t j = 0; j < a; ++j) r[j] = g * vp[j] * (1 - row[j] * row[j]);
-            if (dq) vaxpy(a, T(1), r, dq + (b * t_max + t) * a);
-            if (dk) vaxpy(a, T(1), r, dk + (b * s_max + s) * a);
-            if (dv) vaxpy(a, g, row, dv);
+            const int64_t k = (b * t_max + t) * s_max + s;
+            if (dep[k] == 0) continue;  // masked positions cost nothing
+            vadditive_score_backward(a, dep[k], vp, up + k * a, at(0, b * t_max + t),
+                                     at(1, b * s_max + s), at(2, 0));
           }
     });
   }
@@ -70,13 +66,9 @@ Tensor additive_score(const Tensor& query, const Tensor& keys, const Tensor& v) 
       for (int64_t t = 0; t < t_max; ++t) {
         const T* qr = q.data<T>() + (b * t_max + t) * a;
         T* block = up + (b * t_max + t) * s_max * a;  // [S, A]
-        for (int64_t s = 0; s < s_max; ++s) {
-          const T* kr = k.data<T>() + (b * s_max + s) * a;
-          for (int64_t j = 0; j < a; ++j) block[s * a + j] = qr[j] + kr[j];
-        }
-        vtanh(s_max * a, block, block);
         for (int64_t s = 0; s < s_max; ++s)
-          ep[(b * t_max + t) * s_max + s] = vdot(a, block + s * a, w.data<T>());
+          ep[(b * t_max + t) * s_max + s] =
+              vadditive_score(a, qr, k.data<T>() + (b * s_max + s) * a, w.data<T>(), block + s * a);
       }
   });
   return record(AdditiveScore{u, w}, e, query, keys, v);

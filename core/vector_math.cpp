@@ -103,6 +103,19 @@ void vlstm_cell_backward(int64_t n, const double* gate, const double* before, co
                          double* dh, double* dc, double* da) {
   lstm_cell_backward(n, gate, before, dy, dh, dc, da);
 }
+double vadditive_score(int64_t n, const double* q, const double* k, const double* v, double* u) {
+  for (int64_t j = 0; j < n; ++j) u[j] = std::tanh(q[j] + k[j]);
+  return vdot(n, v, u);
+}
+void vadditive_score_backward(int64_t n, double g, const double* v, const double* u, double* dq,
+                              double* dk, double* dv) {
+  for (int64_t j = 0; j < n; ++j) {
+    const double r = g * v[j] * (1 - u[j] * u[j]);
+    dq[j] += r;
+    dk[j] += r;
+    dv[j] += g * u[j];
+  }
+}
 void vdropout(int64_t n, const uint32_t* words, uint32_t limit, double factor, const double* x,
               uint8_t* kept, double* y) {
   for (int64_t i = 0; i < n; ++i) kept[i] = words[i] >= limit;

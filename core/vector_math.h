@@ -63,6 +63,13 @@ inline void vlstm_cell_backward(int64_t n, const float* gate, const float* befor
                                 float* dh, float* dc, float* da) {
   vector_table().lstm_cell_backward(n, gate, before, dy, dh, dc, da);
 }
+inline float vadditive_score(int64_t n, const float* q, const float* k, const float* v, float* u) {
+  return vector_table().additive_score(n, q, k, v, u);
+}
+inline void vadditive_score_backward(int64_t n, float g, const float* v, const float* u, float* dq,
+                                     float* dk, float* dv) {
+  vector_table().additive_score_backward(n, g, v, u, dq, dk, dv);
+}
 inline void vdropout(int64_t n, const uint32_t* words, uint32_t limit, float factor, const float* x,
                      uint8_t* kept, float* y) {
   vector_table().dropout(n, words, limit, factor, x, kept, y);
@@ -112,6 +119,9 @@ void vlstm_cell(int64_t n, const double* x, const double* g, const double* befor
                 double* now, double* after);
 void vlstm_cell_backward(int64_t n, const double* gate, const double* before, const double* dy,
                          double* dh, double* dc, double* da);
+double vadditive_score(int64_t n, const double* q, const double* k, const double* v, double* u);
+void vadditive_score_backward(int64_t n, double g, const double* v, const double* u, double* dq,
+                              double* dk, double* dv);
 void vdropout(int64_t n, const uint32_t* words, uint32_t limit, double factor, const double* x,
               uint8_t* kept, double* y);
 void vscale_kept(int64_t n, const uint8_t* kept, double factor, const double* x, double* y);

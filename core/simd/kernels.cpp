@@ -218,6 +218,21 @@ void lstm_cell_all(int64_t n, const float* x, const float* g, const float* befor
   lstm_cell(n, x, g, before, gate, now, after, kSigmoid, kTanh);
 }
 
+float additive_score_all(int64_t n, const float* q, const float* k, const float* v, float* u) {
+  for (int64_t i = 0; i < n; ++i) u[i] = tanh_of(q[i] + k[i]);
+  return dot_all(n, v, u);
+}
+void additive_score_backward_all(int64_t n, float g, const float* __restrict v,
+                                 const float* __restrict u, float* __restrict dq,
+                                 float* __restrict dk, float* __restrict dv) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float r = g * v[i] * (1.0f - u[i] * u[i]);
+    dq[i] += r;
+    dk[i] += r;
+    dv[i] += g * u[i];
+  }
+}
+
 // All bits of the factor or none: a branch would be mispredicted half of the time.
 inline float factor_if(bool kept, float factor) {
   return std::bit_cast<float>(std::bit_cast<uint32_t>(factor) & (0u - static_cast<uint32_t>(kept)));
@@ -282,6 +297,8 @@ const Table HEED_SIMD{HEED_TEXT(HEED_SIMD),
                       gru_cell_backward<float>,
                       lstm_cell_all,
                       lstm_cell_backward<float>,
+                      additive_score_all,
+                      additive_score_backward_all,
                       dropout_all,
                       scale_kept_all,
                       add_rows_all,
