@@ -31,8 +31,6 @@ struct LstmSequence {
     const int64_t h = w.hidden, count = w.batch * h;
     const Tensor dy = dense(flow.dy(0));
     dispatch(dy.dtype(), "lstm_sequence", [&]<class T>() {
-      // The next sentence's gates are asked for: a walk that goes back is not foreseen by the CPU.
-      constexpr int64_t kLine = 64 / sizeof(T);
       Tensor dh_now = clone(flow.dy(1)), dc_now = clone(flow.dy(2));
       Tensor all = rnn::scratch<T>({w.steps, w.batch, 4 * h});
       Tensor dx = rnn::scratch<T>({w.batch, w.steps, 4 * h});
@@ -44,6 +42,9 @@ struct LstmSequence {
         for (int64_t b = 0; b < w.batch; ++b) {
           T* at = da + b * 4 * h;
           const T* gate = gates->data<T>() + (s * w.batch + b) * 5 * h;
+          // The gates of the step's next sentence are asked for: five rows at once, in a walk that
+          // goes back, are not foreseen by the CPU.
+          constexpr int64_t kLine = 64 / sizeof(T);
           for (int64_t j = 0; j < 5 * h; j += kLine) __builtin_prefetch(gate + 5 * h + j);
           if (w.active(b, t))
             vlstm_cell_backward(h, gate, cells->data<T>() + s * count + b * h,

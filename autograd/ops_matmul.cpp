@@ -122,9 +122,9 @@ void add_product(GradFlow& flow, int i, const Tensor& x, bool ta, const Tensor& 
 
 constexpr bool kPlain = false, kTransposed = true;
 
-template <class Op, bool ta, bool tb>
+template <class Product, bool ta, bool tb>
 Tensor product(const Tensor& a, const Tensor& b) {
-  constexpr const std::string_view& op = Op::info.name;
+  constexpr const std::string_view& op = Product::info.name;
   require_defined(op, "a", a);
   require_defined(op, "b", b);
   require_same_dtype(op, a, b);

@@ -26,22 +26,28 @@ struct RnnSequence {
     const int64_t cells = w.batch * w.hidden;
     const Tensor dy = dense(flow.dy(0));
     dispatch(dy.dtype(), "rnn_sequence", [&]<class T>() {
-      Tensor running = clone(flow.dy(1)), gates = rnn::scratch<T>({w.steps, w.batch, w.hidden});
-      Tensor dx = rnn::scratch<T>({w.batch, w.steps, w.hidden});
-      T *dh = running.mutable_data<T>(), *dg = gates.mutable_data<T>();
+      const int64_t n = w.hidden;
+      Tensor running = clone(flow.dy(1)), gates = rnn::scratch<T>({w.steps, w.batch, n});
+      Tensor dx = rnn::scratch<T>({w.batch, w.steps, n});
+      T *dh = running.mutable_data<T>(), *das = gates.mutable_data<T>();
       for (int64_t s = w.steps - 1; s >= 0; --s) {
         const int64_t t = w.time(s);
-        rnn::add_output_gradient(w, t, dy.data<T>(), dh);
-        T* da = dg + s * cells;
+        T* da = das + s * cells;
         const T* h = states->data<T>() + (s + 1) * cells;
-        for (int64_t b = 0; b < w.batch; ++b)
-          for (int64_t i = b * w.hidden; i < (b + 1) * w.hidden; ++i) {
-            da[i] = w.active(b, t) ? dh[i] * (1 - h[i] * h[i]) : T(0);
-            if (w.active(b, t)) dh[i] = 0;  // h[t-1] is reached through the gate alone
+        for (int64_t b = 0; b < w.batch; ++b) {
+          T* const row = da + b * n;
+          const int64_t out = (b * w.steps + t) * n;  // of that sentence and step in y and x
+          if (w.active(b, t)) {
+            for (int64_t j = 0, i = b * n; j < n; ++j, ++i) {
+              row[j] = (dh[i] + dy.data<T>()[out + j]) * (1 - h[i] * h[i]);
+              dh[i] = 0;  // h[t-1] is reached through the gate alone
+            }
+          } else {
+            std::fill_n(row, n, T(0));
           }
-        const int64_t n = w.hidden;
+          std::copy_n(row, n, dx.mutable_data<T>() + out);
+        }
         gemm<T>({false, false, w.batch, n, n, da, n, w_hh->data<T>(), n, dh, n, dh, n});
-        rnn::set_input_gradient(w, t, da, dx);
       }
       flow.add(0, std::move(dx));
       rnn::weight_gradients(gates, states, flow, 2, 3);

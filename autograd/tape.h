@@ -255,8 +255,8 @@ template <Op T, class... In>
 Tensor record(T&& op, const Tensor& y, const In&... in) {
   return record(std::move(op), Tensor(y), in...);
 }
-/// For an op that is made where it stays, by a function: with two saved tensors moving it there
-/// takes as long as making it.
+/// For an op that is made where it stays, by a function that does not read y, which has been moved
+/// by then: with two saved tensors moving the op there takes as long as making it.
 template <class Make, class... In>
 requires Op<std::invoke_result_t<Make>> Tensor record(Make make, Tensor&& y, const In&... in) {
   const Tensor* const inputs[] = {&in...};

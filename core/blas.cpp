@@ -30,8 +30,8 @@ void prepare() {
 #endif
 }
 
-// m n k: products that are computed by the shortest way, empty sums too; and those up to which a
-// vector is worth a look. Larger ones are worth BLAS's preparations.
+// m n k up to which a product is computed by `tiny`, empty sums too, and up to which one of a
+// single row or column is by `thin`. Larger ones are worth BLAS's preparations.
 constexpr int64_t kTiny = 128, kThin = 1 << 14;
 
 // d to where the sums will be, for those who can only add to c.

@@ -29,7 +29,7 @@ double max_of(int64_t n, const double* x) {
   return m;
 }
 
-// vsum and vdot of f64, of several overloads each.
+// Functions of f64 that have several overloads.
 constexpr auto kSum = [](int64_t n, const double* x) { return vsum(n, x); };
 constexpr auto kTanh = [](double x) { return std::tanh(x); };
 constexpr auto kDot = [](int64_t n, const double* x, const double* y) { return vdot(n, x, y); };

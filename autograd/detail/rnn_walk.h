@@ -75,13 +75,6 @@ void write_outputs(const Walk& w, const T* states, T* y) {
     }
 }
 
-// dh += dy[:, t] for the sentences that are active at t.
-template <class T>
-void add_output_gradient(const Walk& w, int64_t t, const T* dy, T* dh) {
-  for (int64_t b = 0; b < w.batch; ++b)
-    if (w.active(b, t)) vaxpy(w.hidden, T(1), dy + (b * w.steps + t) * w.hidden, dh + b * w.hidden);
-}
-
 // What every recurrence's backward ends with: from the gates' gradients of all steps, dg
 // [T, B, n H] as the recurrent product sees them, to the gradients of w_hh and b_hh. `states`
 // [T + 1, B, H] begins with the states before each step.
@@ -89,14 +82,6 @@ inline void weight_gradients(const Tensor& dg, const Tensor& states, GradFlow& f
                              int bias) {
   const Shape before = states.shape().with(0, dg.shape()[0]);
   flow.add_affine(weight, bias, dg, states.view(before, states.strides()));
-}
-
-// dx[:, t] = the gates' gradients da [B, n] of that step; 0 where a sentence had ended.
-template <class T>
-void set_input_gradient(const Walk& w, int64_t t, const T* da, Tensor& dx) {
-  const int64_t n = dx.shape().back();
-  T* to = dx.mutable_data<T>();
-  for (int64_t b = 0; b < w.batch; ++b) std::copy_n(da + b * n, n, to + (b * w.steps + t) * n);
 }
 
 template <class T>

@@ -57,8 +57,8 @@ void sigmoid_all(int64_t n, const float* x, float* y) {
   map_all(n, x, y, sigmoid_of);
 }
 
-// Reductions keep kLanes partial results, which vectorises without reordering a sum behind the
-// caller's back: the order is fixed and part of the result.
+// Reductions keep kLanes partial results (sum_all and dot_all four vectors), which vectorises
+// without reordering a sum behind the caller's back: the order is fixed and part of the result.
 
 // f over a block, halves against halves.
 template <int64_t N, class F>
@@ -150,8 +150,8 @@ void cross_entropy_backward_all(int64_t n, const float* x, float normaliser, flo
   const float m = fold(lane, kGreater);
   for (int64_t l = 0; l < kLanes; ++l) lane[l] = e[l] = exp_of(e[l] - m);
   const float factor = 1.0f / fold(lane, kAdd);
-  for (float& v : e) v *= factor;
-  store_part(n, e, y);  // e^-inf is 0
+  for (int64_t l = 0; l < kLanes; ++l) e[l] = l < kept ? e[l] * factor : 0.0f;
+  store_part(n, e, y);
 }
 void softmax_long(int64_t kept, const float* x, float* y) {
   const float m = max_all(kept, x);
@@ -223,8 +223,8 @@ float additive_score_all(int64_t n, const float* q, const float* k, const float*
   return dot_all(n, v, u);
 }
 void additive_score_backward_all(int64_t n, float g, const float* __restrict v,
-                                 const float* __restrict u, float* __restrict dq,
-                                 float* __restrict dk, float* __restrict dv) {
+                                 const float* __restrict u, float* dq, float* dk,
+                                 float* __restrict dv) {
   for (int64_t i = 0; i < n; ++i) {
     const float r = g * v[i] * (1.0f - u[i] * u[i]);
     dq[i] += r;

@@ -58,7 +58,7 @@ struct Table {
                              float* dh, float* dc, float* da);
   /// u = tanh(q + k), of n numbers; returns v . u.
   float (*additive_score)(int64_t n, const float* q, const float* k, const float* v, float* u);
-  /// dq += r, dk += r, dv += g u, r = g v (1 - u^2). No two of the arrays overlap.
+  /// dq += r, dk += r, dv += g u, r = g v (1 - u^2). dq may be dk.
   void (*additive_score_backward)(int64_t n, float g, const float* v, const float* u, float* dq,
                                   float* dk, float* dv);
   /// y = factor x where words >= limit, which `kept` then says (1 or 0), else 0 x. y may be x.

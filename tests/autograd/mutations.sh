@@ -39,12 +39,12 @@ mutations=(
   "ops_attention.cpp|additive_score|every query adds to the first|at(0, b * t_max + t)|at(0, b * t_max)"
   "ops_attention.cpp|unit|length forgotten|(g[j] - along * yp[j]) / l[r]|(g[j] - along * yp[j])"
   "ops_attention.cpp|unit|part along x left in|(g[j] - along * yp[j])|(g[j] - 0 * along * yp[j])"
-  "ops_rnn.cpp|rnn_sequence|an ended sentence loses its gradient|if (w.active(b, t)) dh[i] = 0;|dh[i] = 0;"
+  "ops_rnn.cpp|rnn_sequence|an ended sentence loses its gradient|std::fill_n(row, n, T(0));|std::fill_n(row, n, T(0)), std::fill_n(dh + b * n, n, T(0));"
   "../core/simd/cells.h|gru_sequence|the way through the state forgotten|dh[j] = d * z[j];|dh[j] = 0;"
   "../core/simd/cells.h|gru_sequence|reset gate forgotten|dg[2 * n + j] = da_n * r[j];|dg[2 * n + j] = da_n;"
   "../core/simd/cells.h|lstm_sequence|forget gate forgotten|dc[j] = d * f[j];|dc[j] = d;"
   "../core/simd/cells.h|lstm_sequence|way through the output forgotten|d = dc[j] + d_h * o[j] * (1 - tc[j] * tc[j]);|d = dc[j];"
-  "detail/rnn_walk.h|rnn_sequence|padding leaks in|if (w.active(b, t)) vaxpy(w.hidden|vaxpy(w.hidden"
+  "ops_rnn.cpp|rnn_sequence|padding leaks in|if (w.active(b, t)) {|if (w.active(b, t) \|\| true) {"
   "backward.cpp|Tape|shared memory written|if (s.shared) {|if (false) {"
 )
 

@@ -2,8 +2,10 @@
 // score, in both precisions and on whatever instruction set HEED_SIMD asks for.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "core/rng.h"
@@ -27,6 +29,18 @@ void expect_rows_of_softmax(int64_t rows, int64_t n, Rng& rng) {
   }
   vsoftmax(rows, n, kept.data(), x.data(), y.data());
   vsoftmax_backward(rows, n, y.data(), dy.data(), dx.data());
+  for (const T bad : {std::numeric_limits<T>::quiet_NaN(), std::numeric_limits<T>::infinity()}) {
+    auto spoilt = x, out = y;  // a bad number that is kept is no matter of those that are not
+    for (int64_t r = 0; r < rows; ++r)
+      if (kept[static_cast<size_t>(r)] > 0) spoilt[static_cast<size_t>(r * n)] = bad;
+    vsoftmax(rows, n, kept.data(), spoilt.data(), out.data());
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t i = 0; i < n; ++i) {
+        const bool counts = i < kept[static_cast<size_t>(r)];
+        const T value = out[static_cast<size_t>(r * n + i)];
+        EXPECT_TRUE(counts ? i > 0 || std::isnan(value) : value == 0) << n << ' ' << r << ' ' << i;
+      }
+  }
   for (int64_t r = 0; r < rows; ++r) {
     const int64_t k = kept[static_cast<size_t>(r)];
     std::fill(one.begin(), one.end(), T(0));
@@ -154,6 +168,16 @@ TEST(VectorMath, AdditiveScoreOfEveryWidthAgreesInBothPrecisions) {
                              dv.f.data());
     vadditive_score_backward(n, 0.75, v.d.data(), u.d.data(), dq.d.data(), dk.d.data(),
                              dv.d.data());
+    Both same = dq, twice = dq;  // query and keys may be one tensor
+    vadditive_score_backward(n, 0.5f, v.f.data(), u.f.data(), same.f.data(), same.f.data(),
+                             dv.f.data());
+    for (size_t i = 0; i < static_cast<size_t>(n); ++i)
+      twice.f[i] += v.f[i] * (1 - u.f[i] * u.f[i]);
+    vadditive_score_backward(n, 0.5, v.d.data(), u.d.data(), same.d.data(), same.d.data(),
+                             dv.d.data());
+    same.expect_near("both", n, ends[1]);
+    for (int64_t j = 0; j < n; ++j)
+      EXPECT_NEAR(same.f[static_cast<size_t>(j)], twice.f[static_cast<size_t>(j)], 1e-5) << n;
     u.expect_near("u", n, ends[0]), dq.expect_near("dq", n, ends[1]);
     dk.expect_near("dk", n, ends[2]), dv.expect_near("dv", n, ends[3]);
   }
