@@ -59,7 +59,7 @@ Shape leading(const Shape& s) {
 }
 
 // c = op(a) op(b) as in product_into, where there may be more than two matrices, or rows without
-// one step.
+// one step. Not inlined, so that two plain matrices do not pay for its registers.
 [[gnu::noinline]] void product_of_batches(Tensor& c, bool ta, const Tensor& a, bool tb,
                                           const Tensor& b, bool add) {
   dispatch(c.dtype(), "matmul", [&]<class T>() {

@@ -149,6 +149,7 @@ bool multiply(const Gemm<float>& g) {
   return true;
 }
 
+// Not inlined, so that `tiny` does not pay for its registers.
 template <class T>
 [[gnu::noinline]] void larger(const Gemm<T>& g) {
   if (g.m * g.n * g.k <= kThin && thin(g)) return;

@@ -109,12 +109,7 @@ double vadditive_score(int64_t n, const double* q, const double* k, const double
 }
 void vadditive_score_backward(int64_t n, double g, const double* v, const double* u, double* dq,
                               double* dk, double* dv) {
-  for (int64_t j = 0; j < n; ++j) {
-    const double r = g * v[j] * (1 - u[j] * u[j]);
-    dq[j] += r;
-    dk[j] += r;
-    dv[j] += g * u[j];
-  }
+  additive_score_backward(n, g, v, u, dq, dk, dv);
 }
 void vdropout(int64_t n, const uint32_t* words, uint32_t limit, double factor, const double* x,
               uint8_t* kept, double* y) {

@@ -8,7 +8,6 @@
 
 #include "autograd/ops.h"
 #include "core/blas.h"
-#include "core/vector_math.h"
 
 namespace heed::rnn {
 

@@ -1,7 +1,8 @@
-// One step of a gated recurrence for one sentence of n units, forward and backward side by side;
-// autograd/ops_rnn.cpp and ops_lstm.cpp say what is computed. No two of the arrays overlap. Used
-// for f32 by core/simd/kernels.cpp, once per instruction set (hence internal linkage), and for f64
-// by core/vector_math.cpp.
+// One step of a gated recurrence for one sentence of n units, forward and backward side by side,
+// and the gradient of one additive score; autograd/ops_rnn.cpp, ops_lstm.cpp and ops_attention.cpp
+// say what is computed. No two of the arrays overlap unless it is said. Used for f32 by
+// core/simd/kernels.cpp, once per instruction set (hence internal linkage), and for f64 by
+// core/vector_math.cpp.
 #pragma once
 #include <cstdint>
 
@@ -68,6 +69,18 @@ void lstm_cell_backward(int64_t n, const T* __restrict gate, const T* __restrict
     da[3 * n + j] = d_h * tc[j] * o[j] * (1 - o[j]);
     dc[j] = d * f[j];
     dh[j] = 0;
+  }
+}
+
+// dq += r, dk += r, dv += g u, r = g v (1 - u^2). dq may be dk: one tensor as query and keys.
+template <class T>
+void additive_score_backward(int64_t n, T g, const T* __restrict v, const T* __restrict u, T* dq,
+                             T* dk, T* __restrict dv) {
+  for (int64_t j = 0; j < n; ++j) {
+    const T r = g * v[j] * (1 - u[j] * u[j]);
+    dq[j] += r;
+    dk[j] += r;
+    dv[j] += g * u[j];
   }
 }
 

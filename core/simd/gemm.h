@@ -102,10 +102,10 @@ struct Target {
   int64_t ldc, last;
 };
 
-// c = op(a) b + d for R rows and V vectors of columns. I counts the R * V sums: with
-// constant places all of them stay in registers, where loops over them would begin in memory. The
-// rows of a are reached from every fourth of them: a pointer or a step for each is more than there
-// are registers for, and fetching it from elsewhere takes the place of a multiplication.
+// c = op(a) b + d for R rows and V vectors of columns. I counts the R * V sums: with constant
+// places all of them stay in registers, where loops over them would begin in memory. The rows of a
+// are reached from every fourth of them: a pointer or a step for each is more than there are
+// registers for, and fetching it from elsewhere takes the place of a multiplication.
 template <int R, int V, size_t... I>
 inline void sum_block(const Factors& s, const Target& t, std::index_sequence<I...>) {
   constexpr auto row = [](size_t i) { return static_cast<int64_t>(i) / V; };

@@ -142,7 +142,8 @@ void cross_entropy_backward_all(int64_t n, const float* x, float normaliser, flo
   map_all(n, x, dx, [=](float v) { return (exp_of(v - normaliser) - share) * g; });
 }
 
-// At most kLanes numbers of a row stay in registers from end to end, the first ones.
+// At most kLanes numbers of a row stay in registers from end to end, the first ones. Not inlined
+// into the loop over rows, of which g++ 12 then makes no vectors.
 [[gnu::noinline]] void softmax_short(int64_t kept, int64_t n, const float* x, float* y) {
   float e[kLanes], lane[kLanes];
   load_part(kept, x, -INFINITY, e);
@@ -172,6 +173,7 @@ void softmax_all(int64_t rows, int64_t n, const int64_t* kept, const float* x, f
   }
 }
 
+// Not inlined for the same reason.
 [[gnu::noinline]] void softmax_backward_row(int64_t n, const float* y, const float* dy, float* dx) {
   if (n > kLanes) {
     // dy is read wherever y is: g++ 12 makes wrong AVX2 code of a load that depends on y.
@@ -221,16 +223,6 @@ void lstm_cell_all(int64_t n, const float* x, const float* g, const float* befor
 float additive_score_all(int64_t n, const float* q, const float* k, const float* v, float* u) {
   for (int64_t i = 0; i < n; ++i) u[i] = tanh_of(q[i] + k[i]);
   return dot_all(n, v, u);
-}
-void additive_score_backward_all(int64_t n, float g, const float* __restrict v,
-                                 const float* __restrict u, float* dq, float* dk,
-                                 float* __restrict dv) {
-  for (int64_t i = 0; i < n; ++i) {
-    const float r = g * v[i] * (1.0f - u[i] * u[i]);
-    dq[i] += r;
-    dk[i] += r;
-    dv[i] += g * u[i];
-  }
 }
 
 // All bits of the factor or none: a branch would be mispredicted half of the time.
@@ -298,7 +290,7 @@ const Table HEED_SIMD{HEED_TEXT(HEED_SIMD),
                       lstm_cell_all,
                       lstm_cell_backward<float>,
                       additive_score_all,
-                      additive_score_backward_all,
+                      additive_score_backward<float>,
                       dropout_all,
                       scale_kept_all,
                       add_rows_all,

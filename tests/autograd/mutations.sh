@@ -35,7 +35,7 @@ mutations=(
   "ops_nn.cpp|layer_norm|only the first row|vadd_products(rows, d|vadd_products(1, d"
   "ops_loss.cpp|cross_entropy|mean over all tokens|g /= static_cast<T>(count);|g /= static_cast<T>(rows);"
   "ops_loss.cpp|cross_entropy|smoothing forgotten|normaliser->data<T>()[r], share, g, d);|normaliser->data<T>()[r], 0 * share, g, d);"
-  "../core/vector_math.cpp|additive_score|derivative of tanh forgotten|g * v[j] * (1 - u[j] * u[j]);|g * v[j];"
+  "../core/simd/cells.h|additive_score|derivative of tanh forgotten|g * v[j] * (1 - u[j] * u[j]);|g * v[j];"
   "ops_attention.cpp|additive_score|every query adds to the first|at(0, b * t_max + t)|at(0, b * t_max)"
   "ops_attention.cpp|unit|length forgotten|(g[j] - along * yp[j]) / l[r]|(g[j] - along * yp[j])"
   "ops_attention.cpp|unit|part along x left in|(g[j] - along * yp[j])|(g[j] - 0 * along * yp[j])"
