@@ -1,5 +1,6 @@
 #include "autograd/leaf.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "core/kernels.h"
@@ -7,10 +8,13 @@
 namespace heed {
 namespace {
 
-// Elements [begin, end) of a dense tensor.
-Tensor piece_of(const Tensor& x, int64_t begin, int64_t end) {
-  const Shape shape{end - begin};
-  return x.view(shape, dense_strides(shape), begin);
+// to += from for the whole rows among [begin, end).
+void add_elements(const Gradients::Entry& to, const Gradients::Entry& from, int64_t begin,
+                  int64_t end) {
+  from.each_used(begin, end, [&](int64_t first, int64_t last) {
+    Tensor sum = to.elements(first, last);
+    add_into(sum, from.elements(first, last));
+  });
 }
 
 }  // namespace
@@ -33,54 +37,55 @@ const Tensor* Gradients::find(const Tensor& leaf) const {
   return e ? &e->value : nullptr;
 }
 
-void Gradients::add(int32_t leaf, const Tensor& value, const Buffer& rows) {
-  const int32_t at = index_.find(leaf);
+// Where the elements of `e` are to be added; null where there was nothing for its leaf, and `e` is
+// now here as it is.
+Gradients::Entry* Gradients::prepare(const Entry& e) {
+  const int32_t at = index_.find(e.leaf);
   if (at < 0) {
-    index_.insert(leaf, static_cast<int32_t>(entries_.size()));
-    entries_.push_back({leaf, value, rows});
-    return;
+    index_.insert(e.leaf, static_cast<int32_t>(entries_.size()));
+    entries_.push_back(e);
+    return nullptr;
   }
   Entry& sum = entries_[static_cast<size_t>(at)];
-  if (!sum.value.buffer().unique()) sum.value = clone(sum.value);
+  if (!sum.value.buffer().unique() || !sum.value.dense()) sum.value = clone(sum.value);
   const Buffer used = std::exchange(sum.rows, {});
-  if (!used || !rows) return add_into(sum.value, value);
-  const auto count = static_cast<size_t>(value.shape()[0]);
+  if (!used || !e.rows) return &sum;
+  const auto count = static_cast<size_t>(e.value.shape()[0]);
   sum.rows = Buffer(count);  // `used` may be shared
-  for (size_t r = 0; r < count; ++r) {
-    sum.rows.data()[r] = used.data()[r] | rows.data()[r];
-    if (rows.data()[r] == std::byte{0}) continue;
-    const int64_t width = value.shape()[1], begin = static_cast<int64_t>(r) * width;
-    Tensor to = piece_of(sum.value, begin, begin + width);
-    add_into(to, piece_of(value, begin, begin + width));
-  }
+  for (size_t r = 0; r < count; ++r) sum.rows.data()[r] = used.data()[r] | e.rows.data()[r];
+  return &sum;
+}
+
+void Gradients::add(int32_t leaf, const Tensor& value, const Buffer& rows) {
+  const Entry e{leaf, dense(value), rows};
+  if (const Entry* sum = prepare(e)) add_elements(*sum, e, 0, value.numel());
 }
 
 void Gradients::add(const Gradients& other, const ForEach& each) {
-  struct Piece {
-    size_t to, from;  // entries
-    int64_t begin, end;
-  };
-  List<Piece> pieces;
-  for (size_t from = 0; from < other.entries_.size(); ++from) {
-    const Entry& e = other.entries_[from];
-    const int32_t at = index_.find(e.leaf);
-    if (at < 0 || (e.rows && entries_[static_cast<size_t>(at)].rows) || !e.value.dense()) {
-      add(e.leaf, e.value, e.rows);
-      continue;
-    }
-    Entry& sum = entries_[static_cast<size_t>(at)];
-    if (!sum.value.buffer().unique() || !sum.value.dense()) sum.value = clone(sum.value);
-    sum.rows = {};
-    cut(0, e.value.numel(), [&](int64_t begin, int64_t end) {
-      pieces.push_back({static_cast<size_t>(at), from, begin, end});
-    });
-  }
+  List<Entry> added(entries_.size());  // to each entry here; without a value: nothing
+  for (const Entry& e : other.entries_)
+    if (const Entry* sum = prepare(e))
+      added[static_cast<size_t>(sum - entries_.data())] = {e.leaf, dense(e.value), e.rows};
+  const List<Piece> all = pieces();
   const auto add_piece = [&](int64_t i) {
-    const Piece& p = pieces[static_cast<size_t>(i)];
-    Tensor to = piece_of(entries_[p.to].value, p.begin, p.end);
-    add_into(to, piece_of(other.entries_[p.from].value, p.begin, p.end));
+    const auto& [at, begin, end] = all[static_cast<size_t>(i)];
+    if (at < added.size() && added[at].value.defined())
+      add_elements(entries_[at], added[at], begin, end);
   };
-  each(std::ssize(pieces), std::cref(add_piece));
+  each(std::ssize(all), std::cref(add_piece));
+}
+
+List<Gradients::Piece> Gradients::pieces() const {
+  List<Piece> all;
+  all.reserve(4 * entries_.size());
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    const Tensor& x = entries_[i].value;
+    const int64_t n = x.numel(), row = x.rank() > 1 && n > 0 ? n / x.shape()[0] : 1;
+    const int64_t step = std::max<int64_t>(kPiece / row, 1) * row;
+    for (int64_t begin = 0; begin < n; begin += step)
+      all.push_back({i, begin, std::min(n, begin + step)});
+  }
+  return all;
 }
 
 }  // namespace heed

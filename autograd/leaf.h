@@ -72,7 +72,33 @@ class Gradients {
     Buffer rows{};  // of a table [V, E] of which few rows were looked up: a byte for each of the V,
                     // 0 where the whole row of value is 0; empty: any row may be used
     bool uses(int64_t row) const { return !rows || rows.data()[row] != std::byte{0}; }
+    /// Elements [begin, end), as a vector that shares their memory.
+    Tensor elements(int64_t begin, int64_t end) const {
+      const Shape shape{end - begin};
+      return value.view(shape, dense_strides(shape), begin);
+    }
+    /// Calls f(begin, end) for the elements of the used rows among those of [begin, end), which are
+    /// whole rows.
+    template <class F>
+    void each_used(int64_t begin, int64_t end, F f) const {
+      if (!rows) return f(begin, end);
+      const int64_t width = value.shape()[1], last = end / width;
+      for (int64_t from = begin / width, to = from; from < last; from = to + 1) {
+        for (to = from; to < last && uses(to);) ++to;
+        if (to > from) f(from * width, to * width);
+      }
+    }
   };
+  /// Elements [begin, end) of an entry: whole rows. What every pass over all gradients does at a
+  /// time, always in this order, so that a thread is given what the last pass left in its caches.
+  struct Piece {
+    size_t entry;
+    int64_t begin, end;
+  };
+  /// About as many elements as a piece has: worth handing over, and the same whatever the number of
+  /// threads, so that a sum over pieces is too.
+  static constexpr int64_t kPiece = int64_t{1} << 13;
+  List<Piece> pieces() const;
   /// The gradient of this leaf, or null when none arrived (which is not the same as zero).
   const Tensor* find(const Tensor& leaf) const;
   const Entry* entry(const Tensor& leaf) const;
@@ -84,6 +110,7 @@ class Gradients {
   const List<Entry>& entries() const { return entries_; }
 
  private:
+  Entry* prepare(const Entry& e);
   List<Entry> entries_;
   LeafMap index_;
 };

@@ -11,6 +11,7 @@ namespace {
 /// The numbers of an update in double, named as in simd::AdamStep.
 struct Step {
   double beta1, rest1, beta2, rest2, rate, scale_v, eps, l2, decay;
+  bool past_caches = false;
 };
 
 Step make_step(const detail::AdamUpdates::Numbers& o, int64_t t, double rate) {
@@ -30,7 +31,7 @@ void apply(int64_t n, float* w, float* m, float* v, const float* g, const Step& 
   const auto f = [](double x) { return static_cast<float>(x); };
   vector_table().adam(n, w, m, v, g,
                       {f(s.beta1), f(s.rest1), f(s.beta2), f(s.rest2), f(s.rate), f(s.scale_v),
-                       f(s.eps), f(s.l2), f(s.decay)});
+                       f(s.eps), f(s.l2), f(s.decay), s.past_caches});
 }
 
 void apply(int64_t n, double* w, double* m, double* v, const double* g, const Step& s) {
@@ -133,8 +134,9 @@ void detail::AdamUpdates::begin_update(Item& item, const Gradients::Entry& gradi
 }
 
 void detail::AdamUpdates::update(Item& item, const Tensor& gradient, Range range) {
-  apply(item.parameter.value, item.slots, gradient, range.begin, range.end,
-        make_step(numbers_, item.updates, rate));
+  Step s = make_step(numbers_, item.updates, rate);
+  s.past_caches = several_threads_;
+  apply(item.parameter.value, item.slots, gradient, range.begin, range.end, s);
 }
 
 Adam::Adam(const Parameters& parameters, const AdamOptions& o)

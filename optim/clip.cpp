@@ -29,44 +29,19 @@ double careful_norm(const Gradients& gradients) {
   return largest * std::sqrt(total);
 }
 
-/// The elements that may be other than 0, in pieces.
-struct Piece {
-  size_t entry;
-  int64_t begin, end;  // elements
-};
-List<Piece> pieces_of(Gradients& gradients) {
-  List<Piece> all;
-  all.reserve(2 * gradients.entries().size());
-  for (size_t i = 0; i < gradients.entries().size(); ++i) {
-    Gradients::Entry& e = gradients.entries()[i];
-    e.value = dense(e.value);
-    const auto add = [&](int64_t begin, int64_t end) { all.push_back({i, begin, end}); };
-    if (!e.rows) {
-      cut(0, e.value.numel(), add);
-      continue;
-    }
-    const int64_t count = e.value.shape()[0], width = e.value.shape()[1];
-    for (int64_t from = 0, to = 0; from < count; from = to + 1) {
-      for (to = from; to < count && e.uses(to);) ++to;
-      cut(from * width, to * width, add);
-    }
-  }
-  return all;
-}
-Tensor elements(const Gradients& gradients, const Piece& p) {
-  const Shape shape{p.end - p.begin};
-  return gradients.entries()[p.entry].value.view(shape, dense_strides(shape), p.begin);
-}
-
 }  // namespace
 
 double clip_global_norm(Gradients& gradients, double max, const ForEach& each) {
   require(max > 0, "clip_global_norm: expected max > 0, got {}", max);
-  const List<Piece> pieces = pieces_of(gradients);
+  for (Gradients::Entry& e : gradients.entries()) e.value = dense(e.value);
+  const List<Gradients::Piece> pieces = gradients.pieces();
   List<double> squares(pieces.size());
   const auto square = [&](int64_t i) {
-    const auto at = static_cast<size_t>(i);
-    squares[at] = sum_of_squares(elements(gradients, pieces[at]));
+    const auto& [at, begin, end] = pieces[static_cast<size_t>(i)];
+    const Gradients::Entry& e = gradients.entries()[at];
+    e.each_used(begin, end, [&](int64_t from, int64_t to) {
+      squares[static_cast<size_t>(i)] += sum_of_squares(e.elements(from, to));
+    });
   };
   each(std::ssize(pieces), std::cref(square));
   const double total = std::accumulate(squares.begin(), squares.end(), 0.0);
@@ -75,8 +50,12 @@ double clip_global_norm(Gradients& gradients, double max, const ForEach& each) {
   for (Gradients::Entry& e : gradients.entries())
     if (!e.value.buffer().unique()) e.value = clone(e.value);  // the tape's, or another entry's
   const auto shorten = [&](int64_t i) {
-    Tensor part = elements(gradients, pieces[static_cast<size_t>(i)]);
-    scale_in_place(part, max / norm);
+    const auto& [at, begin, end] = pieces[static_cast<size_t>(i)];
+    const Gradients::Entry& e = gradients.entries()[at];
+    e.each_used(begin, end, [&](int64_t from, int64_t to) {
+      Tensor part = e.elements(from, to);
+      scale_in_place(part, max / norm);
+    });
   };
   each(std::ssize(pieces), std::cref(shorten));
   return norm;

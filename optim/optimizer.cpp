@@ -93,28 +93,32 @@ void Optimizer::step(const Gradients& gradients, const ForEach& each) {
   detail::require_option(name_, "rate", rate);
   check_gradients(gradients);
   ++steps_;
-  Tensors& dense_ones = work_.gradients;
-  std::vector<Piece>& pieces = work_.pieces;
-  dense_ones.resize(items_.size());
-  pieces.clear();
-  for (size_t i = 0; i < items_.size(); ++i) {
-    Item& item = items_[i];
+  jobs_.resize(gradients.entries().size());
+  for (Job& job : jobs_) {
+    job.item = nullptr;
+    job.ranges.clear();
+  }
+  for (Item& item : items_) {
     const Gradients::Entry* g = gradients.entry(item.parameter.value);
     if (!g) continue;
+    Job& job = jobs_[static_cast<size_t>(g - gradients.entries().data())];
     ++item.updates;
-    dense_ones[i] = dense(g->value);
-    work_.ranges.clear();
-    begin_update(item, {g->leaf, dense_ones[i], g->rows}, work_.ranges);
-    for (const Range& r : work_.ranges)
-      cut(r.begin, r.end, [&](int64_t begin, int64_t end) {
-        pieces.push_back({&item, &dense_ones[i], {begin, end}});
-      });
+    job.item = &item;
+    job.gradient = dense(g->value);
+    begin_update(item, {g->leaf, job.gradient, g->rows}, job.ranges);
   }
-  each(std::ssize(pieces), [&](int64_t i) {
-    const Piece& p = pieces[static_cast<size_t>(i)];
-    update(*p.item, *p.gradient, p.range);
-  });
-  for (Tensor& g : dense_ones) g = {};
+  several_threads_ = each.several_threads;
+  const List<Gradients::Piece> pieces = gradients.pieces();
+  const auto update_piece = [&](int64_t i) {
+    const auto& [at, begin, end] = pieces[static_cast<size_t>(i)];
+    const Job& job = jobs_[at];
+    auto r = std::upper_bound(job.ranges.begin(), job.ranges.end(), begin,
+                              [](int64_t first, const Range& range) { return first < range.end; });
+    for (; r != job.ranges.end() && r->begin < end; ++r)
+      update(*job.item, job.gradient, {std::max(begin, r->begin), std::min(end, r->end)});
+  };
+  each(std::ssize(pieces), std::cref(update_piece));
+  for (Job& job : jobs_) job.gradient = {};
 }
 
 void Optimizer::begin_update(Item& item, const Gradients::Entry&, std::vector<Range>& ranges) {

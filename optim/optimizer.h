@@ -78,9 +78,11 @@ class Optimizer {
   struct Range {
     int64_t begin, end;
   };
-  /// Appends what an update has to do: all elements, unless an optimiser knows better. Called once
-  /// before the pieces of these ranges are updated. `gradient` is dense and has the shape and dtype
-  /// of the parameter.
+  /// Whether the pieces of this step are updated by several threads.
+  bool several_threads_ = false;
+  /// Appends what an update has to do: all elements, unless an optimiser knows better; ranges that
+  /// ascend and do not overlap. Called once before the pieces of these ranges are updated.
+  /// `gradient` is dense and has the shape and dtype of the parameter.
   virtual void begin_update(Item& item, const Gradients::Entry& gradient,
                             std::vector<Range>& ranges);
   /// `slots` are the names of the tensors kept per parameter; they begin as zeros. Throws
@@ -96,15 +98,10 @@ class Optimizer {
   void check_parameters(const Parameters& parameters, const std::vector<std::string>& frozen) const;
   void check_gradients(const Gradients& gradients) const;
 
-  struct Piece {
-    Item* item;
-    const Tensor* gradient;
-    Range range;
-  };
-  struct Work {  // lists of a step; kept, so that the next step allocates none
-    Tensors gradients;
-    std::vector<Range> ranges;
-    std::vector<Piece> pieces;
+  struct Job {  // of one entry of the gradients; without an item: nothing to do
+    Item* item = nullptr;
+    Tensor gradient{};
+    std::vector<Range> ranges{};
   };
 
   std::string name_;
@@ -112,7 +109,7 @@ class Optimizer {
   std::vector<Item> items_;
   bool all_used_;
   int64_t steps_ = 0;
-  Work work_;
+  std::vector<Job> jobs_;  // of a step; kept, so that the next step allocates none
 };
 
 namespace detail {

@@ -15,7 +15,7 @@ namespace {
 // thread that sleeps takes longer than that to wake up; hence it looks again for a while first.
 template <class T>
 void wait_while(const std::atomic<T>& value, T seen) {
-  constexpr int kLooks = 100;
+  constexpr int kLooks = 1000;
   for (int i = 0; i < kLooks; ++i) {
     if (value.load(std::memory_order_acquire) != seen) return;
     std::this_thread::yield();
@@ -26,15 +26,23 @@ void wait_while(const std::atomic<T>& value, T seen) {
 }  // namespace
 
 struct Shards::Crew {
+  // The pieces that a thread does first in `each`; then it helps the others.
+  struct alignas(64) Part {
+    std::atomic<int64_t> next = 0;
+    int64_t end = 0;
+  };
   const std::function<void(int64_t shard)>* work = nullptr;  // of this round; null: the end
   std::atomic<uint64_t> round = 0;                           // counts the calls of `all`
   std::atomic<int64_t> running = 0;  // workers that have not finished this round
   std::vector<Gradients> results;    // one per shard
   std::vector<std::exception_ptr> errors;
+  std::vector<Part> parts;  // one per shard
   std::vector<std::thread> threads;
 
   explicit Crew(int64_t count)
-      : results(static_cast<size_t>(count)), errors(static_cast<size_t>(count)) {}
+      : results(static_cast<size_t>(count)),
+        errors(static_cast<size_t>(count)),
+        parts(static_cast<size_t>(count)) {}
 
   void compute(int64_t shard) {
     try {
@@ -100,9 +108,16 @@ Gradients Shards::run(const std::function<Gradients(int64_t)>& work) {
 
 void Shards::each(int64_t count, const std::function<void(int64_t)>& f) {
   if (count_ == 1 || count <= 1) return one_by_one(count, f);
-  std::atomic<int64_t> next{0};
-  const auto take_some = [&](int64_t) {
-    for (int64_t i = next++; i < count; i = next++) f(i);
+  std::vector<Crew::Part>& parts = crew_->parts;
+  for (int64_t k = 0; k < count_; ++k) {
+    parts[static_cast<size_t>(k)].next = k * count / count_;
+    parts[static_cast<size_t>(k)].end = (k + 1) * count / count_;
+  }
+  const auto take_some = [&](int64_t shard) {
+    for (int64_t k = 0; k < count_; ++k) {
+      Crew::Part& part = parts[static_cast<size_t>((shard + k) % count_)];
+      for (int64_t i = part.next++; i < part.end; i = part.next++) f(i);
+    }
   };
   crew_->all(std::cref(take_some));
 }

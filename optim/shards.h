@@ -36,11 +36,14 @@ class Shards {
   Gradients run(const std::function<Gradients(int64_t shard)>& work);
 
   /// Calls f(0) ... f(count - 1), each once, on the threads of the crew, and returns when all have
-  /// ended: what clipping and an optimiser's step do with it is in for_each.h. If a call throws,
-  /// one of the exceptions is thrown here.
+  /// ended: what clipping and an optimiser's step do with it is in for_each.h. Each thread begins
+  /// with its own part of them, the same in every pass over one list, and then helps the others.
+  /// If a call throws, one of the exceptions is thrown here.
   void each(int64_t count, const std::function<void(int64_t piece)>& f);
   ForEach for_each() {
-    return [this](int64_t count, const auto& f) { each(count, f); };
+    ForEach all = [this](int64_t count, const auto& f) { each(count, f); };
+    all.several_threads = count_ > 1;
+    return all;
   }
 
  private:

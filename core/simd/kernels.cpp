@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 
+#include "core/simd/adam.h"
 #include "core/simd/cells.h"
 #include "core/simd/gemm.h"
 #include "core/simd/layer_norm.h"
@@ -257,16 +258,6 @@ void add_products_all(int64_t rows, int64_t n, const float* x, const float* y, f
 
 void axpy_all(int64_t n, float a, const float* x, float* y) {
   for (int64_t i = 0; i < n; ++i) y[i] += a * x[i];
-}
-
-void adam_all(int64_t n, float* w, float* m, float* v, const float* g, const AdamStep& step) {
-  const AdamStep s = step;  // a copy that no store below can reach
-  for (int64_t i = 0; i < n; ++i) {
-    const float d = g[i] + s.l2 * w[i];
-    m[i] = s.beta1 * m[i] + s.rest1 * d;
-    v[i] = s.beta2 * v[i] + s.rest2 * d * d;
-    w[i] -= s.rate * m[i] / (std::sqrt(v[i]) * s.scale_v + s.eps) + s.decay * w[i];
-  }
 }
 
 }  // namespace

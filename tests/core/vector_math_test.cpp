@@ -255,6 +255,40 @@ TEST(VectorMath, DropoutOfEveryLengthKeepsWhatItsWordsSay) {
   }
 }
 
+// Wherever the weights begin within a line of the cache, and however many there are.
+TEST(VectorMath, AdamPastTheCachesIsAdam) {
+  simd::AdamStep step{.beta1 = 0.9f,
+                      .rest1 = 0.1f,
+                      .beta2 = 0.99f,
+                      .rest2 = 0.01f,
+                      .rate = 0.3f,
+                      .scale_v = 1.5f,
+                      .eps = 1e-8f,
+                      .l2 = 0.1f,
+                      .decay = 0.05f,
+                      .past_caches = false};
+  Rng rng(17);
+  for (const int64_t n : {0, 1, 15, 16, 17, 33, 511, 512, 513, 1300})
+    for (const int64_t first : {0, 1, 7, 16}) {
+      const auto size = static_cast<size_t>(first + n + 16);
+      std::vector<float> w(size), m(size), v(size), g(size);
+      for (auto* x : {&w, &m, &v, &g})
+        for (float& e : *x) e = static_cast<float>(rng.normal());
+      for (float& e : v) e *= e;
+      auto w2 = w, m2 = m, v2 = v;
+      const auto update = [&](std::vector<float>& ws, std::vector<float>& ms,
+                              std::vector<float>& vs) {
+        vector_table().adam(n, ws.data() + first, ms.data() + first, vs.data() + first,
+                            g.data() + first, step);
+      };
+      step.past_caches = false;
+      update(w, m, v);
+      step.past_caches = true;
+      update(w2, m2, v2);
+      EXPECT_TRUE(w == w2 && m == m2 && v == v2) << n << " from " << first;
+    }
+}
+
 TEST(VectorMath, DoublePrecisionSigmoidIsFiniteAndExactAtTheEnds) {
   for (const double x : {-1e4, -750.0, -40.0, -1.0, -0.0, 0.0, 1.0, 40.0, 1e4}) {
     const auto exact = static_cast<double>(exact_sigmoid(static_cast<long double>(x)));

@@ -4,7 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
+#include <thread>
 
 #include "autograd/ops.h"
 #include "core/rng.h"
@@ -128,13 +131,46 @@ TEST(Shards, EachPieceRunsOnce) {
   }
 }
 
+// The first two of four pieces to arrive are by two threads, as each waits for the other.
+TEST(Shards, EachThreadBeginsWithItsOwnPart) {
+  Shards shards(2);
+  for (int round = 0; round < 200; ++round) {
+    std::atomic<size_t> arrived{0};
+    std::array<int64_t, 4> order{};
+    shards.each(4, [&](int64_t i) {
+      order[arrived++] = i;
+      while (arrived < 2) std::this_thread::yield();
+    });
+    ASSERT_TRUE(std::min(order[0], order[1]) == 0 && std::max(order[0], order[1]) == 2) << round;
+  }
+}
+
+TEST(Shards, PiecesAreWholeRowsOfEveryEntry) {
+  constexpr int64_t kPiece = Gradients::kPiece;
+  const std::vector<Shape> shapes{{3}, {kPiece + 1}, {1000, 100}, {2, kPiece + 7}, {}, {0, 4}};
+  Gradients all;
+  for (const Shape& s : shapes)
+    all.add(static_cast<int32_t>(all.entries().size()), Tensor::zeros(s));
+  std::vector<int64_t> next(shapes.size());
+  for (const auto& [at, begin, end] : all.pieces()) {
+    const Shape& s = shapes[at];
+    EXPECT_EQ(begin, next[at]) << to_text(s);
+    next[at] = end;
+    const int64_t row = s.rank() > 1 ? s[1] : 1;
+    EXPECT_EQ(begin % row, 0) << to_text(s);
+    EXPECT_LE(end - begin, std::max(kPiece, row)) << to_text(s);
+  }
+  for (size_t i = 0; i < shapes.size(); ++i) EXPECT_EQ(next[i], shapes[i].numel());
+}
+
 // Two parameters of several pieces each, one a table of which some rows are looked up.
 std::pair<std::vector<double>, double> trained(int64_t threads, bool share_out) {
   const auto numbers = [](uint64_t seed, const Shape& shape) {
     Rng rng(seed);
     return leaf(Tensor::normal(shape, 0, 1, rng));
   };
-  const Tensor w = numbers(1, {2 * kPiece / 64 + 5, 64}), table = numbers(2, {1000, 100});
+  const Tensor w = numbers(1, {2 * Gradients::kPiece / 64 + 5, 64}),
+               table = numbers(2, {1000, 100});
   Adam adam({{"w", w}, {"table", table}});
   Shards shards(threads);
   double norm = 0;
