@@ -9,11 +9,14 @@
 
 namespace heed {
 
+struct Chunk;  // what blocks are cut from; see buffer.cpp
+
 /// The header in front of a block of memory. The data begins 64 bytes after it.
 struct alignas(64) BufferHeader {
   std::atomic<uint32_t> refs{1};
   std::atomic<uint32_t> version{0};  // counts in-place changes; see Saved in autograd/op.h
   uint32_t size_class = 0;
+  Chunk* chunk = nullptr;        // null: the block is by itself
   BufferHeader* next = nullptr;  // in a free list
   std::byte* data() { return reinterpret_cast<std::byte*>(this) + sizeof(BufferHeader); }
 };

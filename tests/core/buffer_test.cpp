@@ -2,8 +2,13 @@
 #include "core/buffer.h"
 
 #include <gtest/gtest.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
 
 #include <cstring>
+#include <fstream>
 #include <new>
 #include <thread>
 #include <vector>
@@ -140,6 +145,51 @@ TEST(Pool, HoldsWhatWasReleasedUntilItIsTrimmed) {
   trim_pool();
   EXPECT_EQ(pool_stats().bytes_held, 0u);
 }
+
+#if defined(__linux__)
+bool in_memory(void* address) {
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const uintptr_t at = reinterpret_cast<uintptr_t>(address) / page * page;
+  unsigned char state = 0;
+  return mincore(reinterpret_cast<void*>(at), page, &state) == 0 && (state & 1) != 0;
+}
+
+TEST(Pool, TrimmingEmptiesBlocksWhoseNeighboursAreInUse) {
+  if (!pool_reuses()) GTEST_SKIP() << "nothing is held under AddressSanitizer";
+  trim_pool();
+  Buffer neighbour(50'000), block(1'000'000), other(50'000);
+  for (const Buffer* b : {&neighbour, &other}) std::memset(b->data(), 0x5a, 50'000);
+  std::memset(block.data(), 0x5a, 1'000'000);
+  std::byte* middle = block.data() + 500'000;
+  EXPECT_TRUE(in_memory(middle));
+  block = Buffer();
+  EXPECT_TRUE(in_memory(middle));
+  trim_pool();
+  EXPECT_FALSE(in_memory(middle));
+  for (const Buffer* b : {&neighbour, &other})
+    for (size_t i = 0; i < 50'000; ++i) ASSERT_EQ(b->data()[i], std::byte{0x5a});
+}
+
+TEST(Pool, ChunksGoBackToTheSystem) {
+  if (!pool_reuses()) GTEST_SKIP() << "nothing is held under AddressSanitizer";
+  const auto mapped = [] {
+    uint64_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    return pages * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  };
+  const auto round = [] {
+    std::vector<Buffer> all;
+    for (int i = 0; i < 30; ++i) all.emplace_back(1'000'000);
+    std::thread([last = std::move(all.back())] {}).join();  // one of them by another thread's pool
+    all.clear();
+    trim_pool();
+  };
+  for (int i = 0; i < 10; ++i) round();
+  const uint64_t before = mapped();
+  for (int i = 0; i < 100; ++i) round();  // 3 GB in all
+  EXPECT_LT(mapped(), before + 100'000'000);
+}
+#endif
 
 TEST(Pool, ABufferMayDieOnAnotherThreadOrOutliveItsOwn) {
   Buffer made_there;
