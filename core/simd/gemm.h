@@ -118,7 +118,11 @@ inline void sum_block(const Factors& s, const Target& t, std::index_sequence<I..
     const float* at = a[r / 4];
     return r % 4 == 0 ? at[0] : r % 4 == 1 ? at[step] : r % 4 == 2 ? at[2 * step] : at[step3];
   };
-  Vec sum[R * V] = {(static_cast<void>(I), Vec{})...};
+  Vec start[V] = {};  // one row for all of them, or nothing
+  if (t.d && t.ldd == 0)
+    for (int v = 0; v < V; ++v)
+      start[v] = v < V - 1 ? load(t.d + v * kLane) : load_first(t.last, t.d + v * kLane);
+  Vec sum[R * V] = {start[col(I)]...};
   for (int64_t l = 0; l < s.depth; ++l, b += s.ldb) {
     Vec at[V];
     for (int v = 0; v < V; ++v) at[v] = load(b + v * kLane);
@@ -133,7 +137,7 @@ inline void sum_block(const Factors& s, const Target& t, std::index_sequence<I..
   const auto put = [=](int64_t r, int64_t v, Vec y) {
     const bool whole = v < V - 1 || last == kLane;
     float* to = c + r * ldc + v * kLane;
-    if (d) {
+    if (d && ldd != 0) {
       const float* from = d + r * ldd + v * kLane;
       y += whole ? load(from) : load_first(last, from);
     }
