@@ -87,7 +87,9 @@ void leave(Chunk* chunk) {
   if (chunk->blocks.fetch_sub(1, std::memory_order_acq_rel) == 1)
     ::operator delete(chunk, kAligned);
 }
-void to_system(BufferHeader* head) {
+// This and the next function are not inlined, so that those who call them seldom do not pay for
+// their registers.
+[[gnu::noinline]] void to_system(BufferHeader* head) {
   Chunk* chunk = head->chunk;
   if (!chunk) return ::operator delete(head, kAligned);
   // Others may use the rest of the chunk for long.
@@ -110,7 +112,6 @@ constinit thread_local Pool pool;
 void trim() {
   for (BufferHeader*& list : pool.free)
     while (list) to_system(std::exchange(list, list->next));
-  pool.stats.bytes_held = 0;
 }
 
 struct Guard {
@@ -123,7 +124,7 @@ struct Guard {
 };
 thread_local Guard guard;
 
-BufferHeader* from_system(size_t bytes, uint32_t size_class) {
+[[gnu::noinline]] BufferHeader* from_system(size_t bytes, uint32_t size_class) {
   if (bytes > (size_t{1} << 38)) throw std::bad_alloc();
   // Under the sanitizer the block ends where the caller's request ends.
   const size_t payload = kReuse ? (bytes_of(size_class) + 63) / 64 * 64 : bytes;
@@ -160,8 +161,9 @@ BufferHeader* take_block(size_t bytes) {
     }
   if (c < kClasses && pool.free[c]) {
     BufferHeader* head = std::exchange(pool.free[c], pool.free[c]->next);
-    pool.stats.bytes_held -= bytes_of(c);
-    return new (head) BufferHeader{.size_class = c, .chunk = head->chunk};
+    head->refs.store(1, std::memory_order_relaxed);
+    head->version.store(0, std::memory_order_relaxed);
+    return head;
   }
   ++pool.stats.allocations;
   return from_system(bytes, c);
@@ -171,7 +173,6 @@ void give_block(BufferHeader* head) {
   if (!kReuse || pool.gone) return to_system(head);
   if (!pool.guarded) guard.wake();
   head->next = std::exchange(pool.free[head->size_class], head);
-  pool.stats.bytes_held += bytes_of(head->size_class);
 }
 
 bool pool_reuses() {
@@ -180,6 +181,13 @@ bool pool_reuses() {
 
 PoolStats pool_stats() {
   return pool.stats;
+}
+
+uint64_t pool_bytes_held() {
+  uint64_t bytes = 0;
+  for (const BufferHeader* head : pool.free)
+    for (; head; head = head->next) bytes += bytes_of(head->size_class);
+  return bytes;
 }
 
 void trim_pool() {

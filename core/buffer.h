@@ -78,9 +78,10 @@ using List = std::vector<T, PoolAllocator<T>>;
 struct PoolStats {
   uint64_t requests = 0;     // buffers handed out
   uint64_t allocations = 0;  // of these, taken from the system
-  uint64_t bytes_held = 0;   // in free lists now
 };
 PoolStats pool_stats();
+/// The bytes in this thread's free lists.
+uint64_t pool_bytes_held();
 
 /// Whether blocks that were given back are handed out again. Not under AddressSanitizer, so that it
 /// sees every stale access.
