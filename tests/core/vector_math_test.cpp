@@ -9,7 +9,9 @@
 #include <limits>
 #include <vector>
 
+#include "core/kernels.h"
 #include "core/rng.h"
+#include "core/tensor.h"
 
 namespace heed {
 namespace {
@@ -270,22 +272,23 @@ TEST(VectorMath, AdamPastTheCachesIsAdam) {
   Rng rng(17);
   for (const int64_t n : {0, 1, 15, 16, 17, 33, 511, 512, 513, 1300})
     for (const int64_t first : {0, 1, 7, 16}) {
-      const auto size = static_cast<size_t>(first + n + 16);
-      std::vector<float> w(size), m(size), v(size), g(size);
-      for (auto* x : {&w, &m, &v, &g})
-        for (float& e : *x) e = static_cast<float>(rng.normal());
-      for (float& e : v) e *= e;
-      auto w2 = w, m2 = m, v2 = v;
-      const auto update = [&](std::vector<float>& ws, std::vector<float>& ms,
-                              std::vector<float>& vs) {
-        vector_table().adam(n, ws.data() + first, ms.data() + first, vs.data() + first,
-                            g.data() + first, step);
+      const Shape shape{first + n + 16};
+      const Tensor g = Tensor::normal(shape, 0, 1, rng);
+      std::vector<Tensor> here, past;  // w, m, v
+      for (const double low : {-1, -1, 0}) {
+        here.push_back(Tensor::uniform(shape, low, 1, rng));
+        past.push_back(clone(here.back()));
+      }
+      const auto update = [&](std::vector<Tensor>& x, bool past_caches) {
+        step.past_caches = past_caches;
+        vector_table().adam(n, x[0].mutable_data<float>() + first,
+                            x[1].mutable_data<float>() + first, x[2].mutable_data<float>() + first,
+                            g.data<float>() + first, step);
       };
-      step.past_caches = false;
-      update(w, m, v);
-      step.past_caches = true;
-      update(w2, m2, v2);
-      EXPECT_TRUE(w == w2 && m == m2 && v == v2) << n << " from " << first;
+      update(here, false);
+      update(past, true);
+      for (size_t i = 0; i < 3; ++i)
+        EXPECT_EQ(here[i].to_vector(), past[i].to_vector()) << n << " from " << first << ", " << i;
     }
 }
 
