@@ -81,6 +81,7 @@ class Gradients {
     /// whole rows.
     template <class F>
     void each_used(int64_t begin, int64_t end, F f) const {
+      if (begin == end) return;
       if (!rows) return f(begin, end);
       const int64_t width = value.shape()[1], last = end / width;
       for (int64_t from = begin / width, to = from; from < last; from = to + 1) {

@@ -87,8 +87,8 @@ void leave(Chunk* chunk) {
   if (chunk->blocks.fetch_sub(1, std::memory_order_acq_rel) == 1)
     ::operator delete(chunk, kAligned);
 }
-// This and the next function are not inlined, so that those who call them seldom do not pay for
-// their registers.
+// Not inlined, nor is from_system, so that taking and giving a block does not pay for their
+// registers.
 [[gnu::noinline]] void to_system(BufferHeader* head) {
   Chunk* chunk = head->chunk;
   if (!chunk) return ::operator delete(head, kAligned);

@@ -10,7 +10,7 @@ namespace heed {
 /// that captures more than two references: std::function would take memory for a copy of it.
 struct ForEach : std::function<void(int64_t count, const std::function<void(int64_t piece)>& f)> {
   using function::function;
-  bool several_threads = false;
+  bool several_threads = false;  // whether pieces are shared out to more than the calling one
 };
 
 /// On this thread, one after the other.

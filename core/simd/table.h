@@ -16,8 +16,9 @@ struct AdamStep {
   float eps;
   float l2;     // weight decay added to the gradient (Adam)
   float decay;  // share of the weight that is taken off (AdamW)
-  /// Other cores have read the weights: a core that writes to a line of its cache that another one
-  /// has too waits for each line (7 ns, or 37 where they share no cache, for 2 or 5; Zen 4).
+  /// Whether the weights are written past the caches. For when other cores have read them: a line
+  /// that another core has too costs 7 ns to write to, or 37 where the two share no cache; past the
+  /// caches 2 or 5 (Zen 4).
   bool past_caches;
 };
 

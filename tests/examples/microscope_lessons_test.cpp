@@ -69,7 +69,7 @@ TEST(LessonTruths, OneThatFailsIsExitCodeOneAndSaysSo) {
   EXPECT_EQ(test_lessons({&wrong}, Lang::en, false, text), 1);
   EXPECT_EQ(text.str(),
             "ok   wrong one is one: 1 = 1\nFAIL wrong two is three: 2 = 3 (+-0.5)\n"
-            "1 of 2 truths hold, 1 lessons\n");
+            "1 of 2 truths hold, 1 lesson\n");
   EXPECT_EQ(test_lessons({&wrong}, Lang::en, true, json), 1);
   EXPECT_EQ(Json::parse(json.str())["failed"], 1);
   EXPECT_EQ(Json::parse(json.str())["lessons"][0]["truths"][1]["measured"], 2.0);

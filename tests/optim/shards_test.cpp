@@ -163,6 +163,16 @@ TEST(Shards, PiecesAreWholeRowsOfEveryEntry) {
   for (size_t i = 0; i < shapes.size(); ++i) EXPECT_EQ(next[i], shapes[i].numel());
 }
 
+TEST(Shards, GradientsOfATableWithoutColumnsAreAdded) {
+  const Tensor table = leaf(Tensor::zeros({5, 0}));
+  Buffer rows(5);
+  std::fill_n(rows.data(), 5, std::byte{1});
+  Gradients sum, more;
+  for (Gradients* g : {&sum, &sum, &more}) g->add(table.ref().slot, Tensor::zeros({5, 0}), rows);
+  sum.add(more);
+  EXPECT_EQ(clip_global_norm(sum, 1), 0);
+}
+
 // Two parameters of several pieces each, one a table of which some rows are looked up.
 std::pair<std::vector<double>, double> trained(int64_t threads, bool share_out) {
   const auto numbers = [](uint64_t seed, const Shape& shape) {

@@ -36,8 +36,8 @@ int test_lessons(const std::vector<const Lesson*>& chosen, Lang lang, bool json,
   if (json)
     out << Json({{"pass", failed == 0}, {"failed", failed}, {"lessons", all}}) << "\n";
   else
-    out << fmt::format("{} of {} truths hold, {} lessons\n", truths - failed, truths,
-                       chosen.size());
+    out << fmt::format("{} of {} truths hold, {} lesson{}\n", truths - failed, truths,
+                       chosen.size(), chosen.size() == 1 ? "" : "s");
   return failed == 0 ? 0 : 1;
 }
 
