@@ -120,6 +120,7 @@ int blas_lanes() {
     const std::string core = blas_core();
     if (core == "SkylakeX" || core == "Cooperlake" || core == "SapphireRapids") return 16;
     if (core == "Haswell" || core == "Zen" || core == "Sandybridge") return 8;
+    if (core == "Prescott") return 4;
     return 0;
   }();
   return lanes;

@@ -32,6 +32,16 @@ bool cpu_has_avx512() {
          __builtin_cpu_supports("avx512cd");
 }
 
+// The widest core that this CPU can run, if it is wider than `chosen`; otherwise null. Prescott
+// (SSE3) is what OpenBLAS takes for every CPU that it does not know.
+const char* wider_core(std::string_view chosen) {
+  const bool unknown_cpu = chosen == "Prescott";
+  if (cpu_has_avx512() && (unknown_cpu || chosen == "Haswell" || chosen == "Zen"))
+    return "SkylakeX";
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return avx2 && unknown_cpu ? "Haswell" : nullptr;
+}
+
 // Sizes on both sides of the kernels' blocks, every transposition.
 template <class T, class Gemm>
 bool right(Gemm gemm) {
@@ -71,12 +81,11 @@ void choose_again(const char* core) {
 }  // namespace
 
 void choose_blas_core() {
-  if (std::getenv(kSetting) || !cpu_has_avx512()) return;
-  if (!gotoblas_dynamic_quit || !gotoblas_dynamic_init) return;
-  const std::string_view chosen = openblas_get_corename();
-  if (chosen != "Haswell" && chosen != "Zen") return;
-  choose_again("SkylakeX");
-  if (std::string_view(openblas_get_corename()) != "SkylakeX" || !products_are_right())
+  if (std::getenv(kSetting) || !gotoblas_dynamic_quit || !gotoblas_dynamic_init) return;
+  const char* wider = wider_core(openblas_get_corename());
+  if (!wider) return;
+  choose_again(wider);
+  if (std::string_view(openblas_get_corename()) != wider || !products_are_right())
     choose_again(nullptr);
 }
 #else

@@ -3,11 +3,11 @@
 
 namespace heed {
 
-/// Older OpenBLAS builds do not know newer CPUs and run them with AVX2 kernels at about half the
-/// speed that their AVX-512 units allow. Where the CPU has AVX-512, OpenBLAS chose an AVX2 core and
-/// can choose again, this makes it take its AVX-512 core; a product is then compared with a plain
-/// loop, and on any doubt the first choice is put back. A setting of the user's (OPENBLAS_CORETYPE)
-/// always wins. Call once, before any product.
+/// OpenBLAS runs a CPU that it does not know with SSE3 kernels, and older builds run newer CPUs
+/// with AVX2 kernels where AVX-512 would be twice as fast. Where the CPU has wider vectors than the
+/// core that OpenBLAS chose, and it can choose again, this makes it take the core of those vectors;
+/// a product is then compared with a plain loop, and on any doubt the first choice is put back. A
+/// setting of the user's (OPENBLAS_CORETYPE) always wins. Call once, before any product.
 void choose_blas_core();
 
 }  // namespace heed

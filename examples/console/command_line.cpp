@@ -162,7 +162,7 @@ int run_program(const Program& program, int argc, char** argv) {
   };
   CLI::App app{program.about, program.name};
   try {
-    app.set_version_flag("--version", version_text(program.name));
+    app.set_version_flag("--version", [&] { return version_text(program.name); });
     app.require_subcommand(0, 1);
     app.option_defaults()->take_last();  // a script's options can be overridden
     app.get_formatter()->column_width(28);

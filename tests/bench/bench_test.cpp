@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "core/blas.h"
 #include "core/buffer.h"
 
 namespace heed::bench {
@@ -192,6 +193,9 @@ TEST(Bench, GemmComparesTheMakers) {
   for (const Json& j : lines) {
     EXPECT_GT(j.at("gflops").get<double>(), 0);
     EXPECT_FALSE(j.at("core").get<std::string>().empty());
+    if (j.at("by") == "BLAS, its own choice") {  // this process has not multiplied: heed chose none
+      EXPECT_EQ(j.at("core"), blas_core());
+    }
     makers.insert(j.at("by").get<std::string>());
     shapes.insert(j.at("shape").get<std::string>());
   }
