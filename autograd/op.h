@@ -47,6 +47,10 @@ class Saved {
   Saved() = default;
   Saved(const Tensor& x)  // NOLINT(google-explicit-constructor): members are written as tensors
       : tensor_(x), version_(x.defined() ? x.buffer().version() : 0) {}
+  /// Nothing, unless `needed`: what only the gradient of another input asks for is not kept where
+  /// that input has none.
+  Saved(const Tensor& x, bool needed)
+      : tensor_(needed ? x : Tensor()), version_(tensor_.defined() ? x.buffer().version() : 0) {}
   operator const Tensor&() const { return tensor_; }  // NOLINT(google-explicit-constructor)
   const Tensor& operator*() const { return tensor_; }
   const Tensor* operator->() const { return &tensor_; }

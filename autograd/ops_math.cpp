@@ -74,7 +74,8 @@ struct Mul {
 };
 
 Tensor mul(const Tensor& a, const Tensor& b) {
-  return record(Mul{a, b}, apply("mul", a, b, [](auto u, auto v) { return u * v; }), a, b);
+  return record(Mul{{a, requires_grad(b)}, {b, requires_grad(a)}},
+                apply("mul", a, b, [](auto u, auto v) { return u * v; }), a, b);
 }
 
 struct Div {
@@ -95,7 +96,7 @@ struct Div {
 
 Tensor div(const Tensor& a, const Tensor& b) {
   const Tensor y = apply("div", a, b, [](auto u, auto v) { return u / v; });
-  return record(Div{b, y}, y, a, b);
+  return record(Div{b, {y, requires_grad(b)}}, y, a, b);
 }
 
 // ---- unary ----

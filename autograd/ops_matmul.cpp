@@ -107,17 +107,23 @@ void product_into(Tensor& c, bool ta, const Tensor& a, bool tb, const Tensor& b,
   });
 }
 
-// dx of input i += op(a) op(b), for the input's value x. A new one has the order of x's axes; it is
-// dense where one product covers all rows.
+// dx of input i += op(a) op(b). A new one has the order of the axes of the input's value x, where
+// that is kept; it is dense where one product covers all rows.
 void add_product(GradFlow& flow, int i, const Tensor& x, bool ta, const Tensor& a, bool tb,
                  const Tensor& b) {
   if (!flow.wants(i)) return;
   if (flow.has_dx(i)) return product_into(flow.dx(i), ta, a, tb, b, true);
-  Tensor dx = a.numel() == 0  ? Tensor::zeros(x.shape(), a.dtype())  // an empty sum is 0
-              : b.rank() == 2 ? Tensor::empty(x.shape(), a.dtype())
-                              : empty_in_order(x.shape(), x);
+  const Shape& shape = flow.shape(i);
+  Tensor dx = a.numel() == 0 ? Tensor::zeros(shape, a.dtype())  // an empty sum is 0
+              : b.rank() == 2 || !x.defined() ? Tensor::empty(shape, a.dtype())
+                                              : empty_in_order(shape, x);
   product_into(dx, ta, a, tb, b, false);
   flow.add(i, std::move(dx));
+}
+
+// Whether the second factor is one matrix, for all of the first one's, and wants a gradient.
+bool wants_weight(const GradFlow& flow) {
+  return flow.wants(1) && flow.shape(1).rank() == 2;
 }
 
 constexpr bool kPlain = false, kTransposed = true;
@@ -158,7 +164,7 @@ struct MatMul {
   void backward(GradFlow& flow) const {
     const Tensor& dy = flow.dy();
     add_product(flow, 0, a, kPlain, dy, kTransposed, b);
-    if (b->rank() == 2) {
+    if (wants_weight(flow)) {
       flow.add_product(1, a, dy);
     } else {
       add_product(flow, 1, b, kTransposed, a, kPlain, dy);
@@ -167,7 +173,10 @@ struct MatMul {
 };
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
-  return record([&] { return MatMul{a, b}; }, product<MatMul, kPlain, kPlain>(a, b), a, b);
+  Tensor y = product<MatMul, kPlain, kPlain>(a, b);
+  const auto op = [&] { return MatMul{{a, requires_grad(b)}, {b, requires_grad(a)}}; };
+  record_in_place(op, y, a, b);
+  return y;
 }
 
 struct MatMulNT {
@@ -180,7 +189,7 @@ struct MatMulNT {
   void backward(GradFlow& flow) const {
     const Tensor& dy = flow.dy();
     add_product(flow, 0, a, kPlain, dy, kPlain, b);
-    if (b->rank() == 2) {
+    if (wants_weight(flow)) {
       flow.add_product(1, dy, a);
     } else {
       add_product(flow, 1, b, kTransposed, dy, kPlain, a);
@@ -189,7 +198,10 @@ struct MatMulNT {
 };
 
 Tensor matmul_nt(const Tensor& a, const Tensor& b) {
-  return record([&] { return MatMulNT{a, b}; }, product<MatMulNT, kPlain, kTransposed>(a, b), a, b);
+  Tensor y = product<MatMulNT, kPlain, kTransposed>(a, b);
+  const auto op = [&] { return MatMulNT{{a, requires_grad(b)}, {b, requires_grad(a)}}; };
+  record_in_place(op, y, a, b);
+  return y;
 }
 
 struct MatMulTN {
@@ -207,7 +219,10 @@ struct MatMulTN {
 };
 
 Tensor matmul_tn(const Tensor& a, const Tensor& b) {
-  return record([&] { return MatMulTN{a, b}; }, product<MatMulTN, kTransposed, kPlain>(a, b), a, b);
+  Tensor y = product<MatMulTN, kTransposed, kPlain>(a, b);
+  const auto op = [&] { return MatMulTN{{a, requires_grad(b)}, {b, requires_grad(a)}}; };
+  record_in_place(op, y, a, b);
+  return y;
 }
 
 struct Linear_ {
@@ -246,7 +261,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     gemm<T>({false, true, rows.rows, out, rows.cols, rows.data<T>(), rows.step, w.data<T>(), w.step,
              y.mutable_data<T>(), out, b.defined() ? b.data<T>() : nullptr});
   });
-  return record(Linear_{x, weight}, y, x, weight, bias);
+  return record(Linear_{{x, requires_grad(weight)}, {weight, requires_grad(x)}}, y, x, weight,
+                bias);
 }
 
 }  // namespace heed

@@ -255,14 +255,13 @@ template <Op T, class... In>
 Tensor record(T&& op, const Tensor& y, const In&... in) {
   return record(std::move(op), Tensor(y), in...);
 }
-/// For an op that is made where it stays, by a function that does not read y, which has been moved
-/// by then: with two saved tensors moving the op there takes as long as making it.
+/// The same for an op that a function makes where it stays, and an output that stays where it is:
+/// moving these takes as long as making them.
 template <class Make, class... In>
-requires Op<std::invoke_result_t<Make>> Tensor record(Make make, Tensor&& y, const In&... in) {
+requires Op<std::invoke_result_t<Make>>
+void record_in_place(Make make, Tensor& y, const In&... in) {
   const Tensor* const inputs[] = {&in...};
-  Tensor out(std::move(y));
-  record_made<std::invoke_result_t<Make>>(make, std::span(&out, 1), inputs);
-  return out;
+  record_made<std::invoke_result_t<Make>>(make, std::span(&y, 1), inputs);
 }
 
 /// For an op that is made of its output alone, where it stays: `return record_output<Tanh>(y, x);`

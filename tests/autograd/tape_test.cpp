@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
+#include <string>
 #include <thread>
 
 #include "autograd/gradcheck.h"
@@ -322,6 +324,47 @@ TEST(Tape, LetsGoOfWhatAnOpSavedOnceItsGradientIsPassedOn) {
   }
   EXPECT_TRUE(late.buffer().unique()) << "its op has been walked";
   EXPECT_FALSE(early.buffer().unique()) << "its op has not";
+}
+
+// What the newest op of the active tape keeps.
+std::set<std::string> kept() {
+  struct Names final : SavedVisitor {
+    std::set<std::string> all;
+    void operator()(std::string_view name, const Saved& saved) override {
+      if (saved->defined()) all.emplace(name);
+    }
+  } names;
+  const Node& newest = Tape::active()->nodes().back();
+  newest.table->saved(newest.op, names);
+  return names.all;
+}
+
+TEST(Tape, AnOpKeepsOnlyWhatTheGradientsOfItsInputsNeed) {
+  using Names = std::set<std::string>;
+  Rng rng(1);
+  const Tensor x = Tensor::uniform({3, 3}, 1, 2, rng, f64);
+  const Tensor w = leaf(x);
+  struct Binary {
+    Tensor (*op)(const Tensor& a, const Tensor& b);
+    Names both, first, second;  // which of a and b have a gradient
+  };
+  const auto affine = [](const Tensor& a, const Tensor& b) { return linear(a, b, {}); };
+  const Binary all[] = {
+      {mul, {"a", "b"}, {"b"}, {"a"}},       {div, {"b", "y"}, {"b"}, {"b", "y"}},
+      {matmul, {"a", "b"}, {"b"}, {"a"}},    {matmul_nt, {"a", "b"}, {"b"}, {"a"}},
+      {matmul_tn, {"a", "b"}, {"b"}, {"a"}}, {affine, {"x", "weight"}, {"weight"}, {"x"}}};
+  for (const Binary& b : all) {
+    Tape tape;
+    (void)b.op(w, w);
+    EXPECT_EQ(kept(), b.both) << tape.nodes().back().table->info->name;
+    (void)b.op(w, x);
+    EXPECT_EQ(kept(), b.first) << tape.nodes().back().table->info->name;
+    (void)b.op(x, w);
+    EXPECT_EQ(kept(), b.second) << tape.nodes().back().table->info->name;
+  }
+  Tape tape;
+  const Tensor z = neg(w), product = matmul(z, x);
+  EXPECT_TRUE(z.buffer().unique()) << "nobody asks for the gradient of x";
 }
 
 // ctest runs this with a stack of 1 MiB: nothing in it may recurse.
