@@ -130,8 +130,9 @@ Tensor log_softmax(const Tensor& x, const Mask& mask = {});
 /// id is not in [0, V).
 Tensor embedding(const Tensor& weight, const Tensor& ids);
 /// Zeroes each element with probability p and scales the others by 1 / (1 - p) (Srivastava et al.
-/// 2014). Element i depends on (key, i) alone; see Rng::next_key. p in [0, 1). An x that is handed
-/// over and held by nobody else gives its memory to the result.
+/// 2014); p is rounded to a multiple of 2^-16 for both. Element i depends on (key, i) alone; see
+/// Rng::next_key. p in [0, 1). An x that is handed over and held by nobody else gives its memory to
+/// the result.
 Tensor dropout(Tensor x, double p, uint64_t key);
 /// (x - mean) / sqrt(var + eps) * gain + bias over the last axis, biased variance (Ba, Kiros &
 /// Hinton 2016, arXiv:1607.06450). x [..., n], gain [n], bias [n].

@@ -54,11 +54,11 @@ struct Dropout_ {
   Buffer kept;  // m, a byte per element: 1, or 0 where m is 0
   Shape shape;
   DType dtype;
-  double p;
+  double p, factor;                                     // factor: m where it is not 0
   void put_times_m(const Tensor& x, Tensor& y) const {  // y may be x
     const auto* bytes = reinterpret_cast<const uint8_t*>(kept.data());
     dispatch(dtype, "dropout", [&]<class T>() {
-      vscale_kept(shape.numel(), bytes, T(1 / (1 - p)), x.data<T>(), y.mutable_data<T>());
+      vscale_kept(shape.numel(), bytes, T(factor), x.data<T>(), y.mutable_data<T>());
     });
   }
   void saved(SavedVisitor& see) const {
@@ -82,20 +82,22 @@ Tensor dropout(Tensor x, double p, uint64_t key) {
   Tensor y = handed_over(x) ? x : Tensor::empty(x.shape(), x.dtype());
   const Tensor in = dense(x);
   const Buffer kept(static_cast<size_t>(x.numel()));
+  // 16 random bits for each element; the factor is that of the probability that they can have.
+  const auto limit = static_cast<uint16_t>(std::min(std::round(p * 0x1p16), 0x1p16 - 1));
+  const double factor = 1 / (1 - limit * 0x1p-16);
   dispatch(x.dtype(), "dropout", [&]<class T>() {
-    const auto limit = static_cast<uint32_t>(std::min(std::ceil(p * 0x1p32), 0x1p32 - 1));
     auto* bytes = reinterpret_cast<uint8_t*>(kept.data());
     const T* from = in.data<T>();
     T* to = y.mutable_data<T>();
-    std::array<uint32_t, 1024> words;  // of the stream `key`: word i decides about element i
-    constexpr auto kChunk = static_cast<int64_t>(words.size());
+    std::array<uint32_t, 512> words;  // of the stream `key`: each decides about two elements
+    constexpr auto kChunk = static_cast<int64_t>(2 * words.size());
     for (int64_t start = 0; start < in.numel(); start += kChunk) {
       const int64_t n = std::min(kChunk, in.numel() - start);
-      vector_table().philox(key, static_cast<uint64_t>(start / 4), (n + 3) / 4, words.data());
-      vdropout(n, words.data(), limit, T(1 / (1 - p)), from + start, bytes + start, to + start);
+      vector_table().philox(key, static_cast<uint64_t>(start / 8), (n + 7) / 8, words.data());
+      vdropout(n, words.data(), limit, T(factor), from + start, bytes + start, to + start);
     }
   });
-  return record(Dropout_{kept, x.shape(), x.dtype(), p}, y, x);
+  return record(Dropout_{kept, x.shape(), x.dtype(), p, factor}, y, x);
 }
 
 // ---- layer_norm ----

@@ -111,9 +111,10 @@ void vadditive_score_backward(int64_t n, double g, const double* v, const double
                               double* dk, double* dv) {
   additive_score_backward(n, g, v, u, dq, dk, dv);
 }
-void vdropout(int64_t n, const uint32_t* words, uint32_t limit, double factor, const double* x,
+void vdropout(int64_t n, const uint32_t* words, uint16_t limit, double factor, const double* x,
               uint8_t* kept, double* y) {
-  for (int64_t i = 0; i < n; ++i) kept[i] = words[i] >= limit;
+  for (int64_t i = 0; i < n; ++i)
+    kept[i] = static_cast<uint16_t>(words[i / 2] >> (i % 2 * 16)) >= limit;
   vscale_kept(n, kept, factor, x, y);
 }
 void vscale_kept(int64_t n, const uint8_t* kept, double factor, const double* x, double* y) {

@@ -70,7 +70,7 @@ inline void vadditive_score_backward(int64_t n, float g, const float* v, const f
                                      float* dk, float* dv) {
   vector_table().additive_score_backward(n, g, v, u, dq, dk, dv);
 }
-inline void vdropout(int64_t n, const uint32_t* words, uint32_t limit, float factor, const float* x,
+inline void vdropout(int64_t n, const uint32_t* words, uint16_t limit, float factor, const float* x,
                      uint8_t* kept, float* y) {
   vector_table().dropout(n, words, limit, factor, x, kept, y);
 }
@@ -122,7 +122,7 @@ void vlstm_cell_backward(int64_t n, const double* gate, const double* before, co
 double vadditive_score(int64_t n, const double* q, const double* k, const double* v, double* u);
 void vadditive_score_backward(int64_t n, double g, const double* v, const double* u, double* dq,
                               double* dk, double* dv);
-void vdropout(int64_t n, const uint32_t* words, uint32_t limit, double factor, const double* x,
+void vdropout(int64_t n, const uint32_t* words, uint16_t limit, double factor, const double* x,
               uint8_t* kept, double* y);
 void vscale_kept(int64_t n, const uint8_t* kept, double factor, const double* x, double* y);
 void vadd_rows(int64_t rows, int64_t n, const double* x, double* to);

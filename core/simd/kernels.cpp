@@ -231,10 +231,16 @@ inline float factor_if(bool kept, float factor) {
   return std::bit_cast<float>(std::bit_cast<uint32_t>(factor) & (0u - static_cast<uint32_t>(kept)));
 }
 
-void dropout_all(int64_t n, const uint32_t* words, uint32_t limit, float factor, const float* x,
+inline uint16_t half(const uint32_t* words, int64_t i) {
+  uint16_t h;
+  std::memcpy(&h, reinterpret_cast<const unsigned char*>(words) + 2 * i, sizeof h);
+  return h;
+}
+
+void dropout_all(int64_t n, const uint32_t* words, uint16_t limit, float factor, const float* x,
                  uint8_t* kept, float* y) {
-  for (int64_t i = 0; i < n; ++i) y[i] = x[i] * factor_if(words[i] >= limit, factor);
-  for (int64_t i = 0; i < n; ++i) kept[i] = words[i] >= limit;
+  for (int64_t i = 0; i < n; ++i) y[i] = x[i] * factor_if(half(words, i) >= limit, factor);
+  for (int64_t i = 0; i < n; ++i) kept[i] = half(words, i) >= limit;
 }
 void scale_kept_all(int64_t n, const uint8_t* kept, float factor, const float* x, float* y) {
   for (int64_t i = 0; i < n; ++i) y[i] = x[i] * factor_if(kept[i] != 0, factor);

@@ -65,8 +65,9 @@ struct Table {
   /// dq += r, dk += r, dv += g u, r = g v (1 - u^2). dq may be dk.
   void (*additive_score_backward)(int64_t n, float g, const float* v, const float* u, float* dq,
                                   float* dk, float* dv);
-  /// y = factor x where words >= limit, which `kept` then says (1 or 0), else 0 x. y may be x.
-  void (*dropout)(int64_t n, const uint32_t* words, uint32_t limit, float factor, const float* x,
+  /// y = factor x where a half of `words` >= limit (element 2 i goes by the lower half of word i,
+  /// 2 i + 1 by the upper one), which `kept` then says (1 or 0); else 0 x. y may be x.
+  void (*dropout)(int64_t n, const uint32_t* words, uint16_t limit, float factor, const float* x,
                   uint8_t* kept, float* y);
   /// y = factor x where kept is 1, else 0 x. y may be x.
   void (*scale_kept)(int64_t n, const uint8_t* kept, float factor, const float* x, float* y);

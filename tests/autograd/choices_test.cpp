@@ -133,6 +133,20 @@ TEST(Choices, DropoutDependsOnKeyAndPositionAlone) {
     dropped += v == 0;
   }
   EXPECT_NEAR(dropped / 5000, 0.25, 0.02);
+  double differ = 0;  // two elements share a random word
+  for (size_t i = 0; i < whole.size(); i += 2) differ += (whole[i] == 0) != (whole[i + 1] == 0);
+  EXPECT_NEAR(differ / 2500, 2 * 0.25 * 0.75, 0.04);
+}
+
+TEST(Choices, DropoutScalesByTheProbabilityThatItHas) {
+  const Tensor x = Tensor::full({200'000}, 1, f64);
+  for (const double v : dropout(x, 1e-7, 7).to_vector()) ASSERT_EQ(v, 1);
+  int kept = 0;
+  for (const double v : dropout(x, 1 - 1e-7, 7).to_vector()) {
+    ASSERT_TRUE(v == 0 || v == 65536) << v;
+    kept += v != 0;
+  }
+  EXPECT_TRUE(kept > 0 && kept < 10) << kept << " of 200,000 times 2^-16";
 }
 
 TEST(Choices, ViewsShareMemoryAndCopiesDoNot) {

@@ -230,22 +230,23 @@ TEST(VectorMath, DropoutOfEveryLengthKeepsWhatItsWordsSay) {
   Rng rng(11);
   for (int64_t n = 0; n <= 140; ++n) {
     const auto size = static_cast<size_t>(n);
-    std::vector<uint32_t> words(size);
+    std::vector<uint32_t> words((size + 1) / 2);
     std::vector<uint8_t> kept(size + 1, 7);
     std::vector<float> x(size), y(size + 1, 7), dx(size + 1, 7);
     for (uint32_t& w : words) w = rng.next_u32();
     for (float& v : x) v = static_cast<float>(rng.normal());
-    const uint32_t limit = n % 2 == 0 ? 0x40000000u : 0xc0000000u;  // on both sides of the sign
-    if (n > 2) words[1] = limit, words[2] = limit - 1, x[0] = kNan;
+    const uint16_t limit = n % 2 == 0 ? 0x4000 : 0xc000;      // on both sides of the sign
+    if (n > 2) words[0] = limit * 0x10001u - 1, x[0] = kNan;  // halves: limit - 1, limit
+    const auto keeps = [&](size_t i) { return (words[i / 2] >> (i % 2 * 16) & 0xffff) >= limit; };
     vdropout(n, words.data(), limit, 1.25f, x.data(), kept.data(), y.data());
     vscale_kept(n, kept.data(), 1.25f, x.data(), dx.data());
     for (size_t i = 0; i < size; ++i) {
-      ASSERT_EQ(kept[i], words[i] >= limit) << i << " of " << n;
+      ASSERT_EQ(kept[i], keeps(i)) << i << " of " << n;
       if (n > 2 && i == 0) {  // 0 times NaN is no 0
         ASSERT_TRUE(std::isnan(y[i]) && std::isnan(dx[i])) << n;
         continue;
       }
-      ASSERT_EQ(y[i], words[i] >= limit ? 1.25f * x[i] : 0) << i << " of " << n;
+      ASSERT_EQ(y[i], keeps(i) ? 1.25f * x[i] : 0) << i << " of " << n;
       ASSERT_EQ(dx[i], y[i]) << i << " of " << n;
     }
     EXPECT_TRUE(kept[size] == 7 && y[size] == 7 && dx[size] == 7) << "written past the end";
