@@ -128,6 +128,7 @@ bool wants_weight(const GradFlow& flow) {
 
 constexpr bool kPlain = false, kTransposed = true;
 
+// The recorded product; each factor is kept for the gradient of the other one.
 template <class Product, bool ta, bool tb>
 Tensor product(const Tensor& a, const Tensor& b) {
   constexpr const std::string_view& op = Product::info.name;
@@ -149,6 +150,7 @@ Tensor product(const Tensor& a, const Tensor& b) {
   const bool like_b = !tb && b.rank() == a.rank();
   Tensor c = like_b ? empty_in_order(shape, b) : Tensor::empty(shape, a.dtype());
   product_into(c, ta, a, tb, b, false);
+  record_in_place([&] { return Product{{a, requires_grad(b)}, {b, requires_grad(a)}}; }, c, a, b);
   return c;
 }
 
@@ -173,10 +175,7 @@ struct MatMul {
 };
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
-  Tensor y = product<MatMul, kPlain, kPlain>(a, b);
-  const auto op = [&] { return MatMul{{a, requires_grad(b)}, {b, requires_grad(a)}}; };
-  record_in_place(op, y, a, b);
-  return y;
+  return product<MatMul, kPlain, kPlain>(a, b);
 }
 
 struct MatMulNT {
@@ -198,10 +197,7 @@ struct MatMulNT {
 };
 
 Tensor matmul_nt(const Tensor& a, const Tensor& b) {
-  Tensor y = product<MatMulNT, kPlain, kTransposed>(a, b);
-  const auto op = [&] { return MatMulNT{{a, requires_grad(b)}, {b, requires_grad(a)}}; };
-  record_in_place(op, y, a, b);
-  return y;
+  return product<MatMulNT, kPlain, kTransposed>(a, b);
 }
 
 struct MatMulTN {
@@ -219,10 +215,7 @@ struct MatMulTN {
 };
 
 Tensor matmul_tn(const Tensor& a, const Tensor& b) {
-  Tensor y = product<MatMulTN, kTransposed, kPlain>(a, b);
-  const auto op = [&] { return MatMulTN{{a, requires_grad(b)}, {b, requires_grad(a)}}; };
-  record_in_place(op, y, a, b);
-  return y;
+  return product<MatMulTN, kTransposed, kPlain>(a, b);
 }
 
 struct Linear_ {

@@ -54,7 +54,9 @@ struct Dropout_ {
   Buffer kept;  // m, a byte per element: 1, or 0 where m is 0
   Shape shape;
   DType dtype;
-  double p, factor;                                     // factor: m where it is not 0
+  double p;
+  double factor;  // m where it is not 0
+
   void put_times_m(const Tensor& x, Tensor& y) const {  // y may be x
     const auto* bytes = reinterpret_cast<const uint8_t*>(kept.data());
     dispatch(dtype, "dropout", [&]<class T>() {

@@ -114,18 +114,6 @@ bool thin(const Gemm<T>& g) {
   return false;
 }
 
-// Floats of one vector of the kernels that BLAS chose; 0: not known.
-int blas_lanes() {
-  static const int lanes = [] {
-    const std::string core = blas_core();
-    if (core == "SkylakeX" || core == "Cooperlake" || core == "SapphireRapids") return 16;
-    if (core == "Haswell" || core == "Zen" || core == "Sandybridge") return 8;
-    if (core == "Prescott") return 4;
-    return 0;
-  }();
-  return lanes;
-}
-
 // Whether a product's factors stay in the second cache: whole, or the part of them that is in use
 // at a time; few rows are worth no copy of a b that is somewhat larger.
 bool fits(int64_t m, int64_t n, int64_t k) {
@@ -141,7 +129,8 @@ bool fits(int64_t m, int64_t n, int64_t k) {
 // first cache.
 bool multiply(const Gemm<float>& g) {
   constexpr int64_t kLeast = 3, kSamePlace = 1024;
-  const int own = vector_table().lanes, other = blas_lanes();
+  static const int other = lanes_of_blas_core(blas_core());
+  const int own = vector_table().lanes;
   if (other == 0 || own < other || (g.tb && g.m < kLeast)) return false;
   const bool in_place = fits(g.m, g.n, g.k);
   if (!in_place && !g.ta && g.lda % kSamePlace == 0 && own == other) return false;

@@ -21,6 +21,13 @@ void gotoblas_dynamic_init(void) __attribute__((weak));
 
 namespace heed {
 
+int lanes_of_blas_core(std::string_view core) {
+  if (core == "SkylakeX" || core == "Cooperlake" || core == "SapphireRapids") return 16;
+  if (core == "Haswell" || core == "Zen" || core == "Sandybridge") return 8;
+  if (core == "Prescott") return 4;  // SSE3; what OpenBLAS takes for a CPU that it does not know
+  return 0;
+}
+
 #ifdef HEED_CAN_SWITCH
 namespace {
 
@@ -32,14 +39,12 @@ bool cpu_has_avx512() {
          __builtin_cpu_supports("avx512cd");
 }
 
-// The widest core that this CPU can run, if it is wider than `chosen`; otherwise null. Prescott
-// (SSE3) is what OpenBLAS takes for every CPU that it does not know.
-const char* wider_core(std::string_view chosen) {
-  const bool unknown_cpu = chosen == "Prescott";
-  if (cpu_has_avx512() && (unknown_cpu || chosen == "Haswell" || chosen == "Zen"))
-    return "SkylakeX";
+// The widest core that this CPU can run, if it is wider than the one that was chosen; else null.
+const char* wider_core(int chosen_lanes) {
+  if (chosen_lanes == 0) return nullptr;
+  if (chosen_lanes < 16 && cpu_has_avx512()) return "SkylakeX";
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  return avx2 && unknown_cpu ? "Haswell" : nullptr;
+  return chosen_lanes < 8 && avx2 ? "Haswell" : nullptr;
 }
 
 // Sizes on both sides of the kernels' blocks, every transposition.
@@ -82,7 +87,7 @@ void choose_again(const char* core) {
 
 void choose_blas_core() {
   if (std::getenv(kSetting) || !gotoblas_dynamic_quit || !gotoblas_dynamic_init) return;
-  const char* wider = wider_core(openblas_get_corename());
+  const char* wider = wider_core(lanes_of_blas_core(openblas_get_corename()));
   if (!wider) return;
   choose_again(wider);
   if (std::string_view(openblas_get_corename()) != wider || !products_are_right())
