@@ -1,5 +1,7 @@
 // Reverse mode: walk the tape from its end, give every node the cotangent of its output, and let it
 // add to its inputs.
+#include "autograd/backward.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,7 +9,6 @@
 #include <cstring>
 
 #include "autograd/detail/tape_storage.h"
-#include "autograd/tape.h"
 #include "core/blas.h"
 #include "core/kernels.h"
 #include "core/scope.h"
@@ -72,75 +73,55 @@ bool without_gaps(const Tensor& x) {
 
 // ---- GradFlow ----
 
-bool GradFlow::has_dy(int k) const {
-  const auto slot = static_cast<size_t>(sweep_->node_->first_slot + k);
-  return sweep_->dy_[static_cast<size_t>(k)].defined() || sweep_->tape_.store_->slots[slot].grad;
-}
-
-const Tensor& GradFlow::dy(int k) {
-  Tensor& t = sweep_->dy_[static_cast<size_t>(k)];
-  if (!t.defined()) {
-    const int32_t slot = sweep_->node_->first_slot + k;
-    Slot& s = sweep_->tape_.store_->slots[static_cast<size_t>(slot)];
-    if (!s.grad)
-      t = Tensor::zeros(s.shape, s.dtype);
-    else if (s.keep)
-      t = sweep_->grad_of(slot);
-    else {  // nobody else asks for it again: handed over, which costs less than to share it
-      std::construct_at(&t, std::exchange(s.grad, {}), s.shape, s.dtype);  // t holds nothing
-      if (s.strided) t = t.view(s.shape, s.strides);
-    }
-  }
+const Tensor& GradFlow::zeros(int k) {
+  sweep_->aside_ = true;
+  Tensors& all = sweep_->zeros_;
+  if (all.empty()) all.resize(sweep_->node_->outputs);
+  Tensor& t = all[static_cast<size_t>(k)];
+  if (!t.defined()) t = Tensor::zeros(output(k).shape(), output(k).grad.dtype());
   return t;
 }
 
 Tensor& GradFlow::over_dy() {
-  dy();
-  Tensor& t = sweep_->dy_[0];  // which is what that returns
-  if (t.dense() && t.buffer().unique()) return t;
-  return sweep_->room_ = Tensor::empty(t.shape(), t.dtype());
-}
-
-bool GradFlow::wants(int i) const {
-  return sweep_->in_[static_cast<size_t>(i)] >= 0;
-}
-
-const Shape& GradFlow::shape(int i) const {
-  return sweep_->tape_.store_->slots[static_cast<size_t>(sweep_->in_[static_cast<size_t>(i)])]
-      .shape;
-}
-
-bool GradFlow::has_dx(int i) const {
-  const auto slot = static_cast<size_t>(sweep_->in_[static_cast<size_t>(i)]);
-  return static_cast<bool>(sweep_->tape_.store_->slots[slot].grad);
+  Slot& s = output(0);
+  if (!s.keep && s.grad.dense() && s.grad.buffer().unique()) return s.grad;
+  sweep_->aside_ = true;
+  return sweep_->room_ = Tensor::empty(s.shape(), s.grad.dtype());
 }
 
 Tensor& GradFlow::dx(int i) {
-  Tensor& t = sweep_->dx_[static_cast<size_t>(i)];
-  if (t.defined()) return t;
-  sweep_->asked_dx_ = true;
-  const int32_t slot = sweep_->in_[static_cast<size_t>(i)];
-  if (sweep_->options_.separate) {
-    const Slot& s = sweep_->tape_.store_->slots[static_cast<size_t>(slot)];
-    t = Tensor::zeros(s.shape, s.dtype);
-    sweep_->contributions_.push_back({i, slot, t});
-  } else {
-    t = sweep_->writable_grad(slot);
+  if (!sweep_->options_.separate) return sweep_->writable_grad(input(i));
+  sweep_->aside_ = true;
+  Tensors& all = sweep_->dx_;
+  if (all.empty()) all.resize(sweep_->node_->inputs);
+  Tensor& t = all[static_cast<size_t>(i)];
+  if (!t.defined()) {
+    t = Tensor::zeros(shape(i), input(i).grad.dtype());
+    sweep_->contributions_.push_back({i, in_[i], t});
   }
   return t;
 }
 
+Tensor& GradFlow::first_dx(int i) {
+  if (sweep_->options_.separate) return dx(i);
+  input(i).allocate();
+  return input(i).grad;
+}
+
 void GradFlow::add(int i, const Tensor& t) {
   if (!wants(i)) return;
-  Slot& s = sweep_->tape_.store_->slots[static_cast<size_t>(sweep_->in_[static_cast<size_t>(i)])];
+  Slot& s = input(i);
   // The first contribution of the right shape need not be copied: the slot shares its memory, and
   // `shared` makes whoever adds to it next take a copy if it is still somebody else's.
-  if (!sweep_->options_.separate && !s.grad && t.shape() == s.shape) {
-    const bool whole = t.bytes() == t.buffer().data(), dense = t.dense();
-    s.strided = !dense && whole && s.leaf < 0 && !s.keep && without_gaps(t);
-    if (s.strided) s.strides = t.strides();
-    s.shared = s.strided || (whole && dense);
-    s.grad = s.shared ? t.buffer() : clone(t).buffer();
+  if (!sweep_->options_.separate && !s.grad.defined() && t.shape() == s.shape()) {
+    const bool whole = t.bytes() == t.buffer().data();
+    s.shared = whole && (t.dense() || (s.leaf < 0 && !s.keep && without_gaps(t)));
+    if (!s.shared)
+      s.grad.put(clone(t).buffer());
+    else if (t.dense())
+      s.grad.put(t.buffer());
+    else
+      s.grad = t;
     return;
   }
   add_into(dx(i), t);
@@ -148,26 +129,40 @@ void GradFlow::add(int i, const Tensor& t) {
 
 void GradFlow::add(int i, Tensor&& t) {
   if (!wants(i)) return;
-  Slot& s = sweep_->tape_.store_->slots[static_cast<size_t>(sweep_->in_[static_cast<size_t>(i)])];
-  if (sweep_->options_.separate || s.grad || !t.dense() || t.bytes() != t.buffer().data() ||
-      t.shape() != s.shape)
+  Slot& s = input(i);
+  if (sweep_->options_.separate || s.grad.defined() || !t.dense() ||
+      t.bytes() != t.buffer().data() || t.shape() != s.shape())
     return add(i, t);
-  s.grad = std::move(t).take();
+  s.grad.put(std::move(t).take());
   s.shared = true;
+}
+
+void GradFlow::pass_dy(std::initializer_list<int> inputs) {
+  int last = -1;
+  for (const int i : inputs) {
+    if (!wants(i)) continue;
+    if (last >= 0) add(last, dy());
+    last = i;
+  }
+  if (last < 0) return;
+  if (has_dy(0) && !output(0).keep)
+    add(last, std::move(output(0).grad));
+  else
+    add(last, dy());
 }
 
 void GradFlow::add_rows(int i, const Tensor& ids, const Tensor& y) {
   if (!wants(i)) return;
-  Slot& s = sweep_->tape_.store_->slots[static_cast<size_t>(sweep_->in_[static_cast<size_t>(i)])];
-  const auto count = static_cast<size_t>(s.shape[0]);
-  const bool first = !s.grad && !sweep_->options_.separate;
+  Slot& s = input(i);
+  const auto count = static_cast<size_t>(s.shape()[0]);
+  const bool first = !s.grad.defined() && !sweep_->options_.separate;
   Buffer used = std::exchange(s.rows, {});
   Tensor& to = dx(i);
   if (first) {
     used = Buffer(count);
     std::memset(used.data(), 0, count);
   }
-  const int64_t width = s.shape[1];
+  const int64_t width = s.shape()[1];
   const Tensor from = dense(y);
   const int64_t* id = ids.data<int64_t>();
   dispatch(y.dtype(), "add_rows", [&]<class T>() {
@@ -183,16 +178,15 @@ void GradFlow::add_rows(int i, const Tensor& ids, const Tensor& y) {
 void GradFlow::add_product(int i, const Tensor& a, const Tensor& b) {
   constexpr int64_t kMost = 1024;  // rows kept at most
   if (!wants(i)) return;
-  const int32_t slot = sweep_->in_[static_cast<size_t>(i)];
+  Slot& s = input(i);
   const int64_t rows = a.shape().with(a.rank() - 1, 1).numel();  // also where a row is empty
   if (sweep_->options_.separate) return add_product_into(dx(i), a, b);
-  if (rows >= kMany || detail::checking_numerics) return sweep_->add_product(slot, a, b);
-  Slot& s = sweep_->tape_.store_->slots[static_cast<size_t>(slot)];
+  if (rows >= kMany || detail::checking_numerics) return sweep_->add_product(s, a, b);
   auto& all = sweep_->products_;
   const int64_t before = s.products < 0 ? 0 : all[static_cast<size_t>(s.products)].rows;
   all.push_back({a, b, before + rows, s.products});
   s.products = static_cast<int32_t>(all.size()) - 1;
-  if (before + rows >= kMost) sweep_->add_products(slot);
+  if (before + rows >= kMost) sweep_->add_products(s);
 }
 
 // A part of the rows at a time, so that the product finds in the cache what was summed.
@@ -234,47 +228,32 @@ BackwardSweep::BackwardSweep(Tape& tape, const Tensor& y, const Tensor& cotangen
   require_shape("backward", "the cotangent", cotangent, y.shape());
   require_same_dtype("backward", y, cotangent);
   tape.walked_ = true;
-  const int32_t slot = tape.slot_for_input(y);
-  Slot& s = tape.store_->slots[static_cast<size_t>(slot)];
-  s.grad = clone(cotangent).buffer();
-  uint16_t inputs = 0, outputs = 0;
-  for (const Node& node : tape.nodes()) {
-    inputs = std::max(inputs, node.inputs);
-    outputs = std::max(outputs, node.outputs);
-  }
-  dx_.resize(inputs), dy_.resize(outputs);
+  slot(tape.slot_for_input(y)).grad = clone(cotangent);
   flow_.sweep_ = this;
 }
 
-Tensor BackwardSweep::grad_of(int32_t slot) const {
-  const Slot& s = tape_.store_->slots[static_cast<size_t>(slot)];
-  const Tensor grad(s.grad, s.shape, s.dtype);
-  return s.strided ? grad.view(s.shape, s.strides) : grad;
+inline Slot& BackwardSweep::slot(int32_t number) const {
+  return tape_.store_->slots[static_cast<size_t>(number)];
 }
 
-Tensor BackwardSweep::writable_grad(int32_t slot) {
-  Slot& s = tape_.store_->slots[static_cast<size_t>(slot)];
+Tensor& BackwardSweep::writable_grad(Slot& s) {
   s.rows = {};  // whoever asked may write to any row
-  if (!s.grad) {
-    Tensor fresh = Tensor::zeros(s.shape, s.dtype);
-    s.grad = fresh.buffer();
-    return fresh;
-  }
-  if (s.shared) {
-    if (s.strided || !s.grad.unique()) s.grad = clone(grad_of(slot)).buffer();
-    s.shared = s.strided = false;
-  }
-  return grad_of(slot);
+  if (!s.grad.defined())
+    s.grad = Tensor::zeros(s.shape(), s.grad.dtype());
+  else if (s.shared && !(s.grad.dense() && s.grad.buffer().unique()))
+    s.grad = clone(s.grad);
+  s.shared = false;
+  return s.grad;
 }
 
 // The rows of all waiting products under each other, and one product of them.
-void BackwardSweep::add_products(int32_t slot) {
-  Slot& s = tape_.store_->slots[static_cast<size_t>(slot)];
+void BackwardSweep::add_products(Slot& s) {
   int32_t at = std::exchange(s.products, -1);
   if (at < 0) return;
   const int64_t rows = products_[static_cast<size_t>(at)].rows;
-  const DType dtype = s.dtype;
-  Tensor a = Tensor::empty({rows, s.shape[0]}, dtype), b = Tensor::empty({rows, s.shape[1]}, dtype);
+  const DType dtype = s.grad.dtype();
+  Tensor a = Tensor::empty({rows, s.shape()[0]}, dtype),
+         b = Tensor::empty({rows, s.shape()[1]}, dtype);
   while (at >= 0) {
     Product& p = products_[static_cast<size_t>(at)];
     at = p.previous;
@@ -286,23 +265,21 @@ void BackwardSweep::add_products(int32_t slot) {
     put(a, p.a), put(b, p.b);
     p.a = p.b = {};
   }
-  add_product(slot, a, b);
+  add_product(s, a, b);
 }
 
 // The first one is the gradient; zeros to add it to would be two more passes over it.
-void BackwardSweep::add_product(int32_t slot, const Tensor& a, const Tensor& b) {
-  Slot& s = tape_.store_->slots[static_cast<size_t>(slot)];
-  const bool first = !s.grad;
-  Tensor grad = first ? Tensor::empty(s.shape, s.dtype) : writable_grad(slot);
-  add_product_into(grad, a, b, !first);
-  if (first) s.grad = grad.buffer(), s.rows = {};
+void BackwardSweep::add_product(Slot& s, const Tensor& a, const Tensor& b) {
+  const bool first = !s.grad.defined();
+  if (first) s.allocate();
+  add_product_into(writable_grad(s), a, b, !first);
 }
 
 void BackwardSweep::check_backward(const Node& node) {
+  flow_.slots_ = tape_.store_->slots.data();  // `pass` may have named a leaf, which is one more
   for (int i = 0; i < node.inputs; ++i) {
-    const int32_t slot = in_[static_cast<size_t>(i)];
-    if (slot < 0 || !tape_.store_->slots[static_cast<size_t>(slot)].grad) continue;
-    const Tensor g = grad_of(slot);
+    if (!flow_.wants(i) || !flow_.has_dx(i)) continue;
+    const Tensor& g = flow_.input(i).grad;
     const OpInfo& info = *node.table->info;
     if (const int64_t at = first_non_finite(g); at >= 0)
       detail::not_finite("backward", info,
@@ -312,34 +289,38 @@ void BackwardSweep::check_backward(const Node& node) {
   }
 }
 
-// The rest of a step is put into `next`, its only caller.
-inline void BackwardSweep::finish(const Node& node) {
-  // Let go of this node's handles before anybody asks whether a gradient's memory is shared.
-  const auto let_go = [](Tensor& t) {
-    if (t.defined()) std::move(t).take();
-  };
-  if (std::exchange(asked_dx_, false))
-    for (int i = 0; i < node.inputs; ++i) let_go(dx_[static_cast<size_t>(i)]);
-  for (int k = 0; k < node.outputs; ++k) let_go(dy_[static_cast<size_t>(k)]);
-  let_go(room_);
+// What was put aside for this node: its contributions go to their slots.
+void BackwardSweep::settle() {
+  aside_ = false;
+  // Handles first, before anybody asks whether a gradient's memory is shared.
+  dx_.clear(), zeros_.clear();
+  room_ = {};
   for (Contribution& c : contributions_) {
     if (options_.pass && !options_.pass(at_, c.input, c.value)) continue;
-    Tensor sum = writable_grad(c.slot);
-    add_into(sum, c.value);
+    add_into(writable_grad(slot(c.slot)), c.value);
   }
+}
+
+// The rest of a step is put into `next`, its only caller.
+inline void BackwardSweep::finish(const Node& node) {
+  for (int k = 0; k < node.outputs; ++k) {
+    Slot& s = slot(node.first_slot + k);
+    if (!s.keep && s.grad.defined()) std::move(s.grad).take();
+  }
+  if (aside_) [[unlikely]]
+    settle();
   if (detail::checking_numerics) [[unlikely]]
     check_backward(node);
-  for (int k = 0; k < node.outputs; ++k) {
-    Slot& s = tape_.store_->slots[static_cast<size_t>(node.first_slot + k)];
-    if (!s.keep) s.grad = {};
-  }
 }
 
 inline void BackwardSweep::run(Node& node) {
   const InScope here(node.scope);
   node_ = &node;
-  in_ = std::span(tape_.store_->edges).subspan(node.first_edge, node.inputs);
-  contributions_.clear();
+  flow_.slots_ = tape_.store_->slots.data();
+  flow_.in_ = tape_.store_->edges.data() + node.first_edge;
+  flow_.out_ = node.first_slot;
+  if (options_.separate) [[unlikely]]
+    contributions_.clear();
   node.table->backward(node.op, flow_);
   node.op = nullptr;
   finish(node);
@@ -351,9 +332,9 @@ bool BackwardSweep::next() {
     Node& node = store.nodes[static_cast<size_t>(at_)];
     bool reached = false;
     for (int k = 0; k < node.outputs; ++k) {
-      const Slot& s = store.slots[static_cast<size_t>(node.first_slot + k)];
-      if (s.products >= 0) add_products(node.first_slot + k);
-      reached = reached || s.grad;
+      Slot& s = slot(node.first_slot + k);
+      if (s.products >= 0) add_products(s);
+      reached = reached || s.grad.defined();
     }
     if (reached) {
       run(node);
@@ -361,8 +342,8 @@ bool BackwardSweep::next() {
     }
     node.table->destroy(std::exchange(node.op, nullptr));
   }
-  for (size_t slot = 0; !products_.empty() && slot < store.slots.size(); ++slot)
-    add_products(static_cast<int32_t>(slot));
+  if (!products_.empty())
+    for (Slot& s : store.slots) add_products(s);
   products_.clear();
   return false;
 }

@@ -51,12 +51,15 @@ class Saved {
   /// that input has none.
   Saved(const Tensor& x, bool needed)
       : tensor_(needed ? x : Tensor()), version_(tensor_.defined() ? x.buffer().version() : 0) {}
+  /// An output that was just computed: no other thread has seen `y` (Tensor::again).
+  static Saved output(Tensor& y) { return Saved(y.again(), y.buffer().version()); }
   operator const Tensor&() const { return tensor_; }  // NOLINT(google-explicit-constructor)
   const Tensor& operator*() const { return tensor_; }
   const Tensor* operator->() const { return &tensor_; }
   bool changed() const { return tensor_.defined() && tensor_.buffer().version() != version_; }
 
  private:
+  Saved(Tensor&& x, uint32_t version) : tensor_(std::move(x)), version_(version) {}
   Tensor tensor_;
   uint32_t version_ = 0;
 };

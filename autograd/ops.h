@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-#include "autograd/tape.h"
+#include "autograd/backward.h"
 #include "core/mask.h"
 
 namespace heed {

@@ -32,10 +32,7 @@ struct Add {
                                .forward = "y = a + b",
                                .backward = {"da += dy", "db += dy"}};
   void saved(SavedVisitor&) const {}
-  void backward(GradFlow& flow) const {
-    flow.add(0, flow.dy());
-    flow.add(1, flow.dy());
-  }
+  void backward(GradFlow& flow) const { flow.pass_dy({0, 1}); }
 };
 
 Tensor add(const Tensor& a, const Tensor& b) {

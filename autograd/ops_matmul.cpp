@@ -82,6 +82,7 @@ Shape leading(const Shape& s) {
     Batch ma(a), mb(b), mc(c);
     const int64_t k = ta ? ma.rows : ma.cols;
     const int64_t count = leading((a.rank() < b.rank() ? b : a).shape()).numel();
+    if (count == 0 && !add) std::fill_n(out, c.numel(), T(0));  // an empty sum is 0
     for (int64_t i = 0; i < count; ++i) {
       const T *from_a = ma.data<T>(), *from_b = mb.data<T>();
       T* to = out + mc.at;
@@ -113,10 +114,9 @@ void add_product(GradFlow& flow, int i, const Tensor& x, bool ta, const Tensor& 
                  const Tensor& b) {
   if (!flow.wants(i)) return;
   if (flow.has_dx(i)) return product_into(flow.dx(i), ta, a, tb, b, true);
-  const Shape& shape = flow.shape(i);
-  Tensor dx = a.numel() == 0 ? Tensor::zeros(shape, a.dtype())  // an empty sum is 0
-              : b.rank() == 2 || !x.defined() ? Tensor::empty(shape, a.dtype())
-                                              : empty_in_order(shape, x);
+  if (b.rank() == 2 || !x.defined() || x.dense())
+    return product_into(flow.first_dx(i), ta, a, tb, b, false);
+  Tensor dx = empty_in_order(flow.shape(i), x);
   product_into(dx, ta, a, tb, b, false);
   flow.add(i, std::move(dx));
 }

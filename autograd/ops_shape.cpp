@@ -179,7 +179,7 @@ struct Split {
     const Shape& shape = flow.shape(0);
     const int64_t size = shape[axis] / parts;
     const bool first = !flow.has_dx(0);  // then the parts are copied, and not added to zeros
-    Tensor dx = first ? Tensor::empty(shape, flow.dy(0).dtype()) : flow.dx(0);
+    Tensor& dx = first ? flow.first_dx(0) : flow.dx(0);
     for (int p = 0; p < parts; ++p) {
       Tensor part = part_of(dx, axis, p * size, (p + 1) * size);
       if (first) {
@@ -188,7 +188,6 @@ struct Split {
         add_into(part, flow.dy(p));
       }
     }
-    if (first) flow.add(0, dx);
   }
 };
 

@@ -214,8 +214,8 @@ void Recording::finish(const Tensor& y, const Tensor& cotangent) {
     if (slot < 0) continue;
     t.name = tape_.name_of(slot);
     const Slot& s = tape_.slots()[static_cast<size_t>(slot)];
-    t.state = s.grad ? GradState::done : GradState::not_reached;
-    if (s.grad) t.grad = clone(Tensor(s.grad, s.shape, s.dtype));
+    t.state = s.grad.defined() ? GradState::done : GradState::not_reached;
+    if (s.grad.defined()) t.grad = clone(s.grad);
   }
   explain_missing();
 }

@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "autograd/tape.h"
+#include "autograd/backward.h"
 
 namespace heed {
 

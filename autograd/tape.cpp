@@ -11,9 +11,12 @@
 #include "core/scope.h"
 
 namespace heed {
+
+constinit thread_local Tape* detail::active_tape = nullptr;
+using detail::active_tape;
+
 namespace {
 
-thread_local Tape* active_tape = nullptr;
 thread_local int tapes_alive = 0;  // on this thread; one beneath a NoTape is nobody's `outer_`
 thread_local uint64_t nodes_recorded = 0;
 
@@ -37,12 +40,16 @@ void TapeStorage::clear() {
   slots.clear();
   leaves.clear();
   names.clear();
-  chunk = used = 0;
+  next = end = nullptr;
 }
 
-Tape* Tape::active() {
-  return active_tape;
+void TapeStorage::another_chunk() {
+  chunk = next ? chunk + 1 : 0;
+  if (chunk == chunks.size()) chunks.push_back(std::make_unique<Chunk>());
+  next = chunks[chunk]->bytes;
+  end = next + kChunk;
 }
+
 uint64_t Tape::recorded() {
   return nodes_recorded;
 }
@@ -100,7 +107,7 @@ int32_t Tape::slot_for_input(const Tensor& x) {
   const int32_t known = store_->leaves.find(ref.slot);
   if (known >= 0) return known;
   const auto slot = static_cast<int32_t>(store_->slots.size());
-  store_->slots.push_back({.shape = x.shape(), .grad = {}, .leaf = ref.slot, .dtype = x.dtype()});
+  append_to(store_->slots, x.shape(), x.dtype()).leaf = ref.slot;
   store_->leaves.insert(ref.slot, slot);
   return slot;
 }
@@ -113,28 +120,28 @@ int32_t Tape::slot_of(const Tensor& x) const {
 void Tape::append(const OpTable& table, void* op, std::span<const Tensor* const> in,
                   std::span<Tensor> out) {
   TapeStorage& s = *store_;
-  const size_t first_edge = s.edges.size();
+  const auto first_edge = static_cast<uint32_t>(s.edges.size());
   for (const Tensor* x : in) {  // most are outputs of this tape or constants: seen without a call
     const TapeRef ref = x->ref();
-    s.edges.push_back(ref.tape == serial_          ? ref.slot
-                      : ref.tape == TapeRef::kNone ? -1
-                                                   : slot_for_input(*x));
+    append_to(s.edges, ref.tape == serial_          ? ref.slot
+                       : ref.tape == TapeRef::kNone ? -1
+                                                    : slot_for_input(*x));
   }
+  auto slot = static_cast<int32_t>(s.slots.size());
   // Node and slots are written in their places: copying what was just written costs more.
-  Node& node = s.nodes.emplace_back();
+  Node& node = append_to(s.nodes);
   node.table = &table;
   node.op = op;
-  node.first_edge = static_cast<uint32_t>(first_edge);
-  node.first_slot = static_cast<int32_t>(s.slots.size());
+  node.first_edge = first_edge;
+  node.first_slot = slot;
   node.scope = pin_scope();
   node.inputs = static_cast<uint16_t>(in.size());
   node.outputs = static_cast<uint16_t>(out.size());
   for (Tensor& y : out) {
-    y.set_ref({serial_, static_cast<int32_t>(s.slots.size())});
-    Slot& slot = s.slots.emplace_back();
-    slot.shape = y.shape();
-    slot.dtype = y.dtype();
+    append_to(s.slots, y.shape(), y.dtype());
+    y.set_ref({serial_, slot++});
   }
+  s.fetch_ahead();
   ++nodes_recorded;
   if (watcher_) [[unlikely]]
     watcher_->recorded(*this, Node(node), in, out);  // a copy: it may record
@@ -181,18 +188,18 @@ Tensor Tape::grad(const Tensor& x) const {
               "grad: the gradient of this intermediate tensor {} was not kept; call "
               "tape.keep_grad(x) before backward",
               x.shape());
-  require_use(static_cast<bool>(s.grad),
+  require_use(s.grad.defined(),
               "grad: no gradient reached this tensor {}: the loss does not depend on it (this is "
               "not the same as a gradient of zero)",
               x.shape());
-  return {s.grad, s.shape, s.dtype};
+  return detach(s.grad);
 }
 
 Gradients Tape::gradients() const {
   require_use(walked_, "gradients: call backward(loss) first");
   Gradients all;
   for (const Slot& s : store_->slots)
-    if (s.leaf >= 0 && s.grad) all.add(s.leaf, Tensor(s.grad, s.shape, s.dtype), s.rows);
+    if (s.leaf >= 0 && s.grad.defined()) all.add(s.leaf, detach(s.grad), s.rows);
   return all;
 }
 
@@ -214,7 +221,7 @@ std::string to_text(const Tape& tape) {
     for (const int32_t slot : tape.inputs(n)) in += (in.empty() ? "" : ", ") + label(slot);
     const Slot& out = tape.slots()[static_cast<size_t>(n.first_slot)];
     text += fmt::format("{:4}  {:<5} {:<12} = {:<24} {:<40} {}\n", number++, label(n.first_slot),
-                        to_text(out.shape), fmt::format("{}({})", n.table->info->name, in),
+                        to_text(out.shape()), fmt::format("{}({})", n.table->info->name, in),
                         n.table->info->forward, scope_path(n.scope));
   }
   return text;

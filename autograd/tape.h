@@ -10,7 +10,6 @@
 //     tape.grad(w);                     // {2, 4}
 #pragma once
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -47,20 +46,25 @@ static_assert(sizeof(Node) == 32);
 
 /// One tensor that takes part: a leaf, or the output of a node.
 struct Slot {
-  Shape shape;
-  Buffer grad;        // empty until a contribution arrives; of `shape`, dense unless `strided`
+  Tensor grad;        // without memory until a contribution arrives; dense unless `shared`
   Buffer rows{};      // a byte per row of grad: 0 where all of it is 0; empty: any row may be used
   int32_t leaf = -1;  // the leaf's number, or -1
-  DType dtype = f32;
-  bool keep = false;      // grad stays after it was passed on
+  bool keep = false;  // grad stays after it was passed on
   bool shared = false;    // grad may be another tensor's memory: copy before adding to it
-  bool strided = false;   // grad, which is shared, has its axes in another order; not where `keep`
   int32_t products = -1;  // products still to be added to grad: the list's last one, or -1
-  Strides strides{};      // of grad, where `strided`
+
+  Slot(const Shape& shape, DType dtype) : grad(Tensor::unallocated(shape, dtype)) {}
+  const Shape& shape() const { return grad.shape(); }
+  /// Gives grad memory, uninitialised.
+  void allocate() { grad.put(Buffer(static_cast<size_t>(grad.numel()) * size_of(grad.dtype()))); }
 };
 
+class BackwardSweep;
 class Tape;
 struct TapeStorage;
+namespace detail {
+extern constinit thread_local Tape* active_tape;
+}
 
 /// Sees every op as it is recorded, with the values that a tape does not keep.
 class TapeWatcher {
@@ -84,7 +88,7 @@ class Tape {
   Tape& operator=(const Tape&) = delete;
 
   /// The tape that ops on this thread record on, or null.
-  static Tape* active();
+  static Tape* active() { return detail::active_tape; }
 
   /// Computes the gradients of `loss` (one element) with respect to every leaf it depends on, once.
   /// Throws std::logic_error with the remedy on misuse: no tape was active when `loss` was
@@ -242,14 +246,12 @@ void record_all(T&& op, std::span<Tensor> out, std::span<const Tensor* const> in
   record_made<T>([&]() -> T&& { return std::move(op); }, out, in);
 }
 
-/// The common case of one output: `return record(Softmax{y}, y, x);` An output that is handed over,
-/// std::move(y), is still whole when the op before it is made.
+/// The common case of one output: `return record(Softmax{y}, y, x);`
 template <Op T, class... In>
 Tensor record(T&& op, Tensor&& y, const In&... in) {
   const Tensor* const inputs[] = {&in...};
-  Tensor out(std::move(y));
-  record_all(std::move(op), std::span(&out, 1), inputs);
-  return out;
+  record_all(std::move(op), std::span(&y, 1), inputs);
+  return std::move(y);
 }
 template <Op T, class... In>
 Tensor record(T&& op, const Tensor& y, const In&... in) {
@@ -268,106 +270,9 @@ void record_in_place(Make make, Tensor& y, const In&... in) {
 template <Op T, class... In>
 Tensor record_output(Tensor y, const In&... in) {
   const Tensor* const inputs[] = {&in...};
-  record_made<T>([&] { return T{y}; }, std::span(&y, 1), inputs);
+  record_made<T>([&] { return T{Saved::output(y)}; }, std::span(&y, 1), inputs);
   return y;
 }
-
-// ---- walking back ----
-
-/// What an op's backward sees: the cotangents of its outputs, and places to add to.
-class GradFlow {
- public:
-  /// dL/dy of output k, strided as any tensor may be; zeros where nothing arrived (see `has_dy`).
-  const Tensor& dy(int k = 0);
-  bool has_dy(int k) const;
-  /// Room for the dL/dx of an op with one output, of its shape and dense: `dy()` itself where
-  /// nobody else holds its memory, otherwise new. Element i of dy is gone once element i of this is
-  /// written, and all of it once this is handed over to `add`.
-  Tensor& over_dy();
-  /// Whether anybody wants dL/dx of input i.
-  bool wants(int i) const;
-  /// The shape of input i, where it is wanted.
-  const Shape& shape(int i) const;
-  /// Whether something was added to dL/dx of input i before. Where nothing was, `add` of a new
-  /// tensor costs less than adding to the zeros of `dx`.
-  bool has_dx(int i) const;
-  /// The buffer for dL/dx of input i, dense, of the input's shape: ADD to it.
-  Tensor& dx(int i);
-  /// Adds `t` to dL/dx of input i. `t` may have the shape the input was broadcast to: the sum over
-  /// the stretched axes is taken here, for every op alike.
-  void add(int i, const Tensor& t);
-  /// The same; the memory of `t` is handed over where it can stand for the gradient.
-  void add(int i, Tensor&& t);
-  /// Adds row k of y [..., E] to row ids[k] of dL/dx of input i [V, E]. While nothing else is added
-  /// the tape remembers which rows are used (Gradients::Entry::rows).
-  void add_rows(int i, const Tensor& ids, const Tensor& y);
-  /// Adds a^T b, summed over all rows of a [..., m] and b [..., n], to dL/dx of input i [m, n]: the
-  /// gradient of a weight. Where a weight is used step by step the few rows of each step are
-  /// gathered and multiplied at once, before anybody reads the gradient; do not change a or b.
-  void add_product(int i, const Tensor& a, const Tensor& b);
-  /// The gradients of an affine map y = x w^T + b: dw += dy^T x by `add_product` and db += the sum
-  /// over the rows of dy, for dy [..., m], x [..., n], w [m, n], b [m].
-  void add_affine(int weight, int bias, const Tensor& dy, const Tensor& x);
-
- private:
-  friend class BackwardSweep;
-  class BackwardSweep* sweep_ = nullptr;
-};
-
-/// Backward as an iterator: `next()` runs the backward of one node. Everything that looks at a
-/// backward pass (plain backward, the checking mode, recorders) is a caller of this class.
-class BackwardSweep {
- public:
-  struct Options {
-    bool separate = false;  // keep each contribution by itself (`contributions`)
-    // With `separate`: sees each contribution before it is added, may change it, and says whether
-    // it is added at all.
-    std::function<bool(int64_t node, int input, Tensor& value)> pass{};
-  };
-  struct Contribution {
-    int input;  // of the node
-    int32_t slot;
-    Tensor value;
-  };
-  BackwardSweep(Tape& tape, const Tensor& y, const Tensor& cotangent)
-      : BackwardSweep(tape, y, cotangent, Options{}) {}
-  BackwardSweep(Tape& tape, const Tensor& y, const Tensor& cotangent, Options options);
-  /// Runs the next node that a gradient has reached; false when there is none left, and then the
-  /// gradients of the leaves are complete.
-  bool next();
-  /// The node that `next` ran.
-  int64_t node() const { return at_; }
-  /// What it contributed, in the order in which it was added (only with `separate`).
-  std::span<const Contribution> contributions() const { return contributions_; }
-
- private:
-  friend class GradFlow;
-  // One use of a weight whose gradient a^T b waits for others of the same slot.
-  struct Product {
-    Tensor a, b;
-    int64_t rows;      // of this one and all before it
-    int32_t previous;  // of the same slot, or -1
-  };
-  Tensor grad_of(int32_t slot) const;
-  Tensor writable_grad(int32_t slot);
-  void add_products(int32_t slot);
-  void add_product(int32_t slot, const Tensor& a, const Tensor& b);
-  inline void run(Node& node);
-  inline void finish(const Node& node);
-  void check_backward(const Node& node);
-
-  Tape& tape_;
-  Options options_;
-  int64_t at_;
-  const Node* node_ = nullptr;
-  std::span<const int32_t> in_;
-  GradFlow flow_;
-  Tensors dx_, dy_;        // one for every input and output that a node may have
-  bool asked_dx_ = false;  // some of dx_ are in use
-  Tensor room_;            // for `over_dy` of node_
-  List<Contribution> contributions_;
-  List<Product> products_;
-};
 
 // ---- numbers that are not numbers ----
 

@@ -3,11 +3,11 @@
 #include <cblas.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "core/buffer.h"
 #include "core/detail/blas_core.h"
+#include "core/simd/tiny_gemm.h"
 #include "core/vector_math.h"
 
 #if defined(OPENBLAS_VERSION) || defined(OPENBLAS_CONST)
@@ -30,7 +30,7 @@ void prepare() {
 #endif
 }
 
-// m n k up to which a product is computed by `tiny`, empty sums too, and up to which one of a
+// m n k up to which a product is computed by `tiny_gemm`, empty sums too, and up to which one of a
 // single row or column is by `thin`. Larger ones are worth BLAS's preparations.
 constexpr int64_t kTiny = 128, kThin = 1 << 14;
 
@@ -43,55 +43,6 @@ void set_to_d(const Gemm<T>& g) {
     else
       std::fill_n(g.c + i * g.ldc, g.n, T(0));
   }
-}
-
-// One number, or four that lie `step` apart.
-template <class T>
-void read(const T* x, int64_t, T& one) {
-  one = *x;
-}
-template <class T, class Four>
-void read(const T* x, int64_t step, Four& four) {
-  if (step == 1)
-    std::memcpy(&four, x, sizeof four);
-  else
-    four = Four{x[0], x[step], x[2 * step], x[3 * step]};
-}
-
-// Rows I of a product, and one column or four (V). By itself, so that nothing is prepared for
-// blocks of other sizes that may follow; rows are counted by constants, so that sums stay in
-// registers.
-template <class V, class T, size_t... I>
-[[gnu::noinline]] void tiny_block(const Gemm<T>& g, int64_t i, int64_t j,
-                                  std::index_sequence<I...>) {
-  const int64_t a_i = g.ta ? 1 : g.lda, a_l = g.ta ? g.lda : 1;
-  const int64_t b_l = g.tb ? 1 : g.ldb, b_j = g.tb ? g.ldb : 1;
-  const T *x = g.a + i * a_i, *y = g.b + j * b_j;
-  V sum[sizeof...(I)] = {(static_cast<void>(I), V{})...}, row;
-  for (int64_t l = g.k; l > 0; --l, x += a_l, y += b_l) {
-    read(y, b_j, row);
-    ((sum[I] += x[static_cast<int64_t>(I) * a_i] * row), ...);
-  }
-  if (const T* d = g.d; d) {
-    d += i * g.ldd + j;
-    ((read(d + static_cast<int64_t>(I) * g.ldd, 1, row), sum[I] += row), ...);
-  }
-  T* c = g.c + i * g.ldc + j;
-  const int64_t step = g.ldc;
-  (std::memcpy(c + static_cast<int64_t>(I) * step, &sum[I], sizeof(V)), ...);
-}
-template <class V, class T>
-void tiny_columns(const Gemm<T>& g, int64_t j) {
-  int64_t i = 0;
-  for (; i + 4 <= g.m; i += 4) tiny_block<V>(g, i, j, std::make_index_sequence<4>{});
-  for (; i < g.m; ++i) tiny_block<V>(g, i, j, std::make_index_sequence<1>{});
-}
-template <class T>
-void tiny(const Gemm<T>& g) {
-  typedef T Four [[gnu::vector_size(4 * sizeof(T))]];
-  int64_t j = 0;
-  for (; j + 4 <= g.n; j += 4) tiny_columns<Four>(g, j);
-  for (; j < g.n; ++j) tiny_columns<T>(g, j);
 }
 
 // The products of attention, one query against one sentence, are a row times a matrix, and their
@@ -139,7 +90,7 @@ bool multiply(const Gemm<float>& g) {
   return true;
 }
 
-// Not inlined, so that `tiny` does not pay for its registers.
+// Not inlined, so that tiny products do not pay for its registers.
 template <class T>
 [[gnu::noinline]] void larger(const Gemm<T>& g) {
   if (g.m * g.n * g.k <= kThin && thin(g)) return;
@@ -164,10 +115,11 @@ template <class T>
 
 template <class T>
 void gemm(const Gemm<T>& g) {
-  if (g.m * g.n * g.k <= kTiny)
-    tiny(g);
+  if (g.m * g.n * g.k > kTiny) return larger(g);
+  if constexpr (std::is_same_v<T, float>)
+    vector_table().tiny_gemm(g);
   else
-    larger(g);
+    tiny_gemm(g);
 }
 template void gemm<float>(const Gemm<float>&);
 template void gemm<double>(const Gemm<double>&);

@@ -47,6 +47,16 @@ class Buffer {
     if (unique() || head_->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) give_block(head_);
   }
 
+  /// A further handle, for whoever knows that no other thread reads this one meanwhile: if it is
+  /// the only one it needs no atomic addition.
+  Buffer again() {
+    if (!head_ || !unique()) return *this;
+    head_->refs.store(2, std::memory_order_relaxed);
+    Buffer b;
+    b.head_ = head_;
+    return b;
+  }
+
   explicit operator bool() const { return head_ != nullptr; }
   std::byte* data() const { return head_->data(); }
   bool unique() const { return head_->refs.load(std::memory_order_acquire) == 1; }

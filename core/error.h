@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace heed {
@@ -22,11 +23,19 @@ namespace detail {
 [[noreturn]] void throw_argument(std::string text);  // adds " (in scope/path)" when there is one
 [[noreturn]] void throw_misuse(std::string text);
 
+// How an argument gets to `refuse`: what is small as a copy, which is made on the way there. A
+// reference would need it to be in memory, checks that hold too.
+template <class T>
+using Passed = std::conditional_t<std::is_trivially_copyable_v<std::remove_cvref_t<T>> &&
+                                      !std::is_array_v<std::remove_cvref_t<T>> &&
+                                      sizeof(std::remove_cvref_t<T>) <= 32,
+                                  std::remove_cvref_t<T>, T&&>;
+
 // Apart, so that what checks is small enough to be put where it is called.
 template <class... Args>
 [[noreturn, gnu::cold, gnu::noinline]] void refuse(void (*how)(std::string),
                                                    fmt::format_string<Args...> text,
-                                                   Args&&... args) {
+                                                   Passed<Args>... args) {
   how(fmt::format(text, std::forward<Args>(args)...));
   std::abort();  // not reached: both ways of refusing throw
 }

@@ -143,11 +143,17 @@ void zip_rows(Tensor& y, const Tensor& a, const Tensor& b, Put put) {
 }
 }  // namespace detail
 
-/// y[i] = f(a[i], b[i]) over the broadcast shape, into a new dense tensor.
+/// y[i] = f(a[i], b[i]); a and b broadcast to y's shape. y may be one of them.
+template <class T, class F>
+void zip_set(Tensor& y, const Tensor& a, const Tensor& b, F f) {
+  detail::zip_rows<T>(y, a, b, [&](T& o, T u, T v) { o = f(u, v); });
+}
+
+/// The same over the broadcast shape, into a new dense tensor.
 template <class T, class F>
 Tensor zip(const Shape& shape, const Tensor& a, const Tensor& b, F f) {
   Tensor y = Tensor::empty(shape, a.dtype());
-  detail::zip_rows<T>(y, a, b, [&](T& o, T u, T v) { o = f(u, v); });
+  zip_set<T>(y, a, b, f);
   return y;
 }
 

@@ -5,41 +5,27 @@
 #include <vector>
 
 namespace heed {
+
+namespace detail {
+constinit thread_local uint32_t open_scope = 0;
+constinit thread_local uint32_t pinned_scope = 0;
+}  // namespace detail
+using detail::pinned_scope, detail::open_scope;
+
 namespace {
-
 thread_local std::vector<ScopeInfo> all{{"", -1, 0}};  // index = id; [0] is the root
-// Apart from the list, which has to be constructed: these are asked for with every op.
-constinit thread_local uint32_t current = 0;
-constinit thread_local uint32_t pinned = 0;  // no id up to this one may be reused
+}
 
-}  // namespace
-
-Scope::Scope(std::string_view name, int64_t index) : outer_(current) {
+Scope::Scope(std::string_view name, int64_t index) : outer_(open_scope) {
   all.push_back({name, index, outer_});
-  current = static_cast<uint32_t>(all.size() - 1);
+  open_scope = static_cast<uint32_t>(all.size() - 1);
 }
 
 Scope::~Scope() {
   // Without anybody referring to it a closed scope leaves no trace: evaluation does not grow
   // memory.
-  if (current > pinned && current + 1 == all.size()) all.pop_back();
-  current = outer_;
-}
-
-InScope::InScope(uint32_t id) : outer_(current) {
-  current = id;
-}
-InScope::~InScope() {
-  current = outer_;
-}
-
-uint32_t current_scope() {
-  return current;
-}
-
-uint32_t pin_scope() {
-  if (current > pinned) pinned = current;
-  return current;
+  if (open_scope > pinned_scope && open_scope + 1 == all.size()) all.pop_back();
+  open_scope = outer_;
 }
 
 ScopeInfo scope_info(uint32_t id) {
@@ -57,8 +43,8 @@ std::string scope_path(uint32_t id) {
 
 void forget_scopes() {
   // Open scopes are the chain from the current one to the root, which is the newest of them.
-  all.resize(current + 1);
-  pinned = 0;
+  all.resize(open_scope + 1);
+  pinned_scope = 0;
 }
 
 }  // namespace heed

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace heed {
 
@@ -21,12 +22,18 @@ class Scope {
   uint32_t outer_;
 };
 
+namespace detail {
+// Asked for with every op, so they need no construction and no call.
+extern constinit thread_local uint32_t open_scope;
+extern constinit thread_local uint32_t pinned_scope;  // no id up to this one may be reused
+}  // namespace detail
+
 /// While alive, the current scope is the one with this id: a backward pass speaks of the place
 /// where its op ran forward.
 class InScope {
  public:
-  explicit InScope(uint32_t id);
-  ~InScope();
+  explicit InScope(uint32_t id) : outer_(std::exchange(detail::open_scope, id)) {}
+  ~InScope() { detail::open_scope = outer_; }
   InScope(const InScope&) = delete;
   InScope& operator=(const InScope&) = delete;
 
@@ -35,10 +42,15 @@ class InScope {
 };
 
 /// Id of the innermost scope on this thread; 0 is the root. Valid while the scope is open.
-uint32_t current_scope();
+inline uint32_t current_scope() {
+  return detail::open_scope;
+}
 
 /// The same, kept valid after the scope has closed, until `forget_scopes`.
-uint32_t pin_scope();
+inline uint32_t pin_scope() {
+  if (detail::open_scope > detail::pinned_scope) detail::pinned_scope = detail::open_scope;
+  return detail::open_scope;
+}
 
 /// The path of a scope of this thread, "" for the root. Joined only when asked.
 std::string scope_path(uint32_t id);

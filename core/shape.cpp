@@ -34,7 +34,7 @@ void Shape::check() const {
   }
 }
 
-Shape Shape::with(int axis, int64_t size) const {
+Shape Shape::changed(int axis, int64_t size) const {
   require(size >= 0 && size <= kMost, "shape: expected a size in [0, {}], got {}", kMost, size);
   Shape s = *this;
   s.sizes_[static_cast<size_t>(axis)] = static_cast<int32_t>(size);

@@ -39,7 +39,9 @@ class Shape {
     return n;
   }
   /// This shape with axis `axis` set to `size`, removed, or inserted.
-  Shape with(int axis, int64_t size) const;
+  Shape with(int axis, int64_t size) const {
+    return size == (*this)[axis] ? *this : changed(axis, size);
+  }
   Shape without(int axis) const;
   Shape inserted(int axis, int64_t size) const;
   std::span<const int32_t> sizes() const { return {sizes_.data(), static_cast<size_t>(rank_)}; }
@@ -50,6 +52,7 @@ class Shape {
 
  private:
   void check() const;
+  Shape changed(int axis, int64_t size) const;
   uint64_t word(size_t k) const {
     uint64_t w;
     std::memcpy(&w, reinterpret_cast<const std::byte*>(this) + k * sizeof w, sizeof w);

@@ -2,6 +2,7 @@
 // the memory; nothing in the public interface changes a tensor in place except `mutable_data`.
 // core/ knows no gradients: `TapeRef` is a label that autograd/ writes and reads.
 #pragma once
+#include <bit>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -35,6 +36,8 @@ class Tensor {
 
   /// Uninitialised memory of this shape.
   static Tensor empty(const Shape& shape, DType dtype = f32);
+  /// Of this shape, dense, without memory: `defined()` is false until there is some (`put`).
+  static Tensor unallocated(const Shape& shape, DType dtype);
   static Tensor zeros(const Shape& shape, DType dtype = f32);
   static Tensor full(const Shape& shape, double value, DType dtype = f32);
   /// From literal numbers: of({1, 2, 3}), of({{1, 2}, {3, 4}}); every row of equal length.
@@ -78,9 +81,16 @@ class Tensor {
     return reinterpret_cast<T*>(data_);
   }
   const Buffer& buffer() const { return buffer_; }
-  /// Its memory, handed over; this then holds nothing.
+  /// Its memory, handed over; this then has none.
   Buffer take() && { return std::move(buffer_); }
+  /// Its memory from now on, which its first element begins.
+  void put(Buffer buffer) {
+    buffer_ = std::move(buffer);
+    data_ = buffer_.data();
+  }
   const std::byte* bytes() const { return data_; }
+  /// A copy, for whoever knows that no other thread reads this handle meanwhile (Buffer::again).
+  Tensor again() { return {buffer_.again(), *this}; }
 
   /// The only element as a double. Throws std::invalid_argument unless numel() == 1.
   double item() const;
@@ -94,10 +104,10 @@ class Tensor {
   /// has an innermost axis that is not contiguous returns a copy of it instead.
   Tensor view(const Shape& shape, const Strides& strides, int64_t offset = 0) const;
 
-  const TapeRef& ref() const { return ref_; }
+  TapeRef ref() const { return std::bit_cast<TapeRef>(ref_); }
   Tensor with_ref(TapeRef ref) const&;
   Tensor with_ref(TapeRef ref) &&;
-  void set_ref(TapeRef ref) { ref_ = ref; }
+  void set_ref(TapeRef ref) { ref_ = std::bit_cast<uint64_t>(ref); }
 
  private:
   void check_type(DType wanted) const {
@@ -107,18 +117,28 @@ class Tensor {
   [[noreturn]] void wrong_type(DType wanted) const;
   double element(int64_t offset) const;
 
-  // Uninitialised.
-  Tensor(const Shape& shape, DType dtype) : shape_(shape), dtype_(dtype) {
+  Tensor(Buffer buffer, const Tensor& like)
+      : buffer_(std::move(buffer)),
+        data_(like.data_),
+        shape_(like.shape_),
+        ref_(like.ref_),
+        strides_(like.strides_),
+        dtype_(like.dtype_),
+        dense_(like.dense_) {}
+  enum class Memory { none, uninitialised };
+  [[gnu::always_inline]] Tensor(const Shape& shape, DType dtype, Memory memory)
+      : shape_(shape), dtype_(dtype) {
     const auto count = static_cast<size_t>(set_dense_strides(shape, strides_));
-    buffer_ = Buffer(count * size_of(dtype));
-    data_ = buffer_.data();
+    if (memory == Memory::uninitialised) put(Buffer(count * size_of(dtype)));
   }
 
   Buffer buffer_;
   std::byte* data_ = nullptr;
   Shape shape_;
+  // A TapeRef in one word, for a tensor is often moved right after this was set: what is read in
+  // one piece and was written in two waits until both have left the store buffer.
+  uint64_t ref_ = std::bit_cast<uint64_t>(TapeRef{});
   Strides strides_{};
-  TapeRef ref_;
   DType dtype_ = f32;
   bool dense_ = true;
 };
@@ -127,7 +147,10 @@ class Tensor {
 using Tensors = List<Tensor>;
 
 inline Tensor Tensor::empty(const Shape& shape, DType dtype) {
-  return {shape, dtype};
+  return {shape, dtype, Memory::uninitialised};
+}
+inline Tensor Tensor::unallocated(const Shape& shape, DType dtype) {
+  return {shape, dtype, Memory::none};
 }
 
 inline Tensor::Tensor(Buffer buffer, const Shape& shape, DType dtype)
@@ -164,8 +187,9 @@ void require_shape(std::string_view op, std::string_view name, const Tensor& x,
                    const Shape& expected);
 /// Throws std::invalid_argument unless both have the same dtype.
 inline void require_same_dtype(std::string_view op, const Tensor& a, const Tensor& b) {
-  require(a.dtype() == b.dtype(), "{}: expected one dtype, got {} {} and {} {}", op,
-          name_of(a.dtype()), a.shape(), name_of(b.dtype()), b.shape());
+  if (a.dtype() != b.dtype()) [[unlikely]]
+    require(false, "{}: expected one dtype, got {} {} and {} {}", op, name_of(a.dtype()), a.shape(),
+            name_of(b.dtype()), b.shape());
 }
 /// Throws std::invalid_argument when `x` is undefined.
 inline void require_defined(std::string_view op, std::string_view name, const Tensor& x) {

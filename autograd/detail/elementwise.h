@@ -38,11 +38,12 @@ void accumulate(GradFlow& flow, int i, const Tensor& a, const Tensor& b, F f) {
   const Shape& shape = flow.dy().shape();
   dispatch(a.dtype(), "backward", [&]<class T>() {
     const auto g = [&](T u, T v) { return T(f(u, v)); };
-    if (flow.has_dx(i) && flow.shape(i) == shape) {
-      zip_add<T>(flow.dx(i), a, b, g);
-    } else {
+    if (flow.shape(i) != shape)
       flow.add(i, zip<T>(shape, a, b, g));
-    }
+    else if (flow.has_dx(i))
+      zip_add<T>(flow.dx(i), a, b, g);
+    else
+      zip_set<T>(flow.first_dx(i), a, b, g);
   });
 }
 
@@ -51,9 +52,8 @@ template <class F>
 void accumulate(GradFlow& flow, const Tensor& a, F f) {
   if (flow.has_dx(0)) return accumulate(flow, 0, a, flow.dy(), f);
   Tensor& dx = flow.over_dy();
-  dispatch(a.dtype(), "backward", [&]<class T>() {
-    detail::zip_rows<T>(dx, a, flow.dy(), [&](T& to, T u, T v) { to = T(f(u, v)); });
-  });
+  dispatch(a.dtype(), "backward",
+           [&]<class T>() { zip_set<T>(dx, a, flow.dy(), [&](T u, T v) { return T(f(u, v)); }); });
   flow.add(0, std::move(dx));
 }
 

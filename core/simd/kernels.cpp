@@ -10,6 +10,7 @@
 #include "core/simd/math.h"
 #include "core/simd/philox.h"
 #include "core/simd/table.h"
+#include "core/simd/tiny_gemm.h"
 
 #ifndef HEED_SIMD
 #define HEED_SIMD baseline
@@ -294,6 +295,7 @@ const Table HEED_SIMD{HEED_TEXT(HEED_SIMD),
                       add_products_all,
                       axpy_all,
                       gemm_all,
+                      tiny_gemm<float>,
                       adam_all,
                       philox_all};
 

@@ -80,6 +80,8 @@ struct Table {
   /// Factors that do not fit the caches are copied part by part to `room`, of kGemmRoom floats;
   /// without it they are read in place. The result is the same.
   void (*gemm)(const Gemm<float>& product, float* room);
+  /// The same without any preparation, for some dozens of multiplications.
+  void (*tiny_gemm)(const Gemm<float>& product);
   /// One Adam update of n weights w, with the moments m and v and the gradient g.
   void (*adam)(int64_t n, float* w, float* m, float* v, const float* g, const AdamStep& step);
   /// Random words (core/rng.h): blocks first ... first + count - 1 of the stream `key`, 4 words

@@ -250,7 +250,7 @@ Session::Walked Session::walk_back(const std::vector<Edge>& closed) const {
     const Tensor& x = w.values[i];
     if (!x.defined() || !requires_grad(x)) continue;
     const Slot& s = tape.slots()[is_leaf(x) ? leaves.at(x.ref().slot) : at(x.ref().slot)];
-    if (s.grad) w.grads[i] = clone(Tensor(s.grad, s.shape, s.dtype));
+    if (s.grad.defined()) w.grads[i] = clone(s.grad);
   }
   return w;
 }

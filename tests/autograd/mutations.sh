@@ -9,6 +9,7 @@ wanted=" $* "
 
 # file | op (or test) that must be named | what is wrong | line | line with the error
 mutations=(
+  "ops_math.cpp|add|second input forgotten|flow.pass_dy({0, 1});|flow.pass_dy({0});"
   "ops_math.cpp|sub|wrong sign|[](auto g, auto) { return -g; });|[](auto g, auto) { return g; });"
   "ops_math.cpp|mul|second input forgotten|accumulate(flow, 1, *a, dy, times);|"
   "ops_math.cpp|div|wrong sign|return -r * g;|return r * g;"
@@ -45,7 +46,9 @@ mutations=(
   "../core/simd/cells.h|lstm_sequence|forget gate forgotten|dc[j] = d * f[j];|dc[j] = d;"
   "../core/simd/cells.h|lstm_sequence|way through the output forgotten|d = dc[j] + d_h * o[j] * (1 - tc[j] * tc[j]);|d = dc[j];"
   "ops_rnn.cpp|rnn_sequence|padding leaks in|if (w.active(b, t)) {|if (w.active(b, t) \|\| true) {"
-  "backward.cpp|Tape|shared memory written|if (s.shared) {|if (false) {"
+  "backward.cpp|Tape|shared memory written|if (s.shared && |if (false && "
+  "backward.cpp|Tape|a kept gradient handed over|if (has_dy(0) && !output(0).keep)|if (has_dy(0))"
+  "backward.cpp|Tape|a kept gradient overwritten|if (!s.keep && s.grad.dense()|if (s.grad.dense()"
 )
 
 # A mutation's parts: file, op, what, line, wrong.

@@ -78,6 +78,35 @@ TEST(Tape, AGradientIsOverwrittenOnlyWhereNobodyElseHoldsIt) {
   EXPECT_EQ(tape.grad(w).to_vector(), (V{150, -30}));
 }
 
+// add hands its gradient over to the last input that wants it; nobody else may have lost it then.
+TEST(Tape, AGradientThatIsHandedOverIsStillThereForWhoeverAskedForIt) {
+  const Tensor w = leaf(Tensor::of({1, 2})), c = Tensor::of({3, 4});
+  for (const bool keep : {false, true}) {
+    Tape tape;
+    const Tensor h = scale(w, 2), first = h + c, second = c + first, both = second + h,
+                 twice = both + both;
+    if (keep) tape.keep_grad(twice), tape.keep_grad(both), tape.keep_grad(first);
+    tape.backward(twice, Tensor::of({1, -1}));
+    EXPECT_EQ(tape.grad(w).to_vector(), (V{8, -8}));
+    if (!keep) continue;
+    EXPECT_EQ(tape.grad(twice).to_vector(), (V{1, -1}));
+    EXPECT_EQ(tape.grad(both).to_vector(), (V{2, -2}));
+    EXPECT_EQ(tape.grad(first).to_vector(), (V{2, -2}));
+  }
+}
+
+// Backward of the op that made it was told zeros, but that is nobody's gradient.
+TEST(Tape, AKeptOutputThatNoGradientReachedHasNone) {
+  const Tensor w = leaf(Tensor::of({{1, 2}, {3, 4}}));
+  Tape tape;
+  const Tensors parts = split(w, 0, 2);
+  tape.keep_grad(parts[0]), tape.keep_grad(parts[1]);
+  tape.backward(sum(parts[1]));
+  EXPECT_EQ(tape.grad(parts[1]).to_vector(), (V{1, 1}));
+  EXPECT_EQ(tape.grad(w).to_vector(), (V{0, 0, 1, 1}));
+  EXPECT_THROW((void)tape.grad(parts[0]), std::logic_error);
+}
+
 // Of all of a memory (permute), or of a part of it (concat).
 TEST(Tape, AGradientThatArrivesStridedIsAddedToAndKeptLikeAnyOther) {
   Rng rng(2);

@@ -7,7 +7,7 @@
 #include <csignal>
 #include <map>
 
-#include "autograd/tape.h"
+#include "autograd/backward.h"
 #include "tests/bench/measure.h"
 
 namespace heed::bench {

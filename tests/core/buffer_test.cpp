@@ -52,6 +52,25 @@ TEST(Buffer, IsSharedByCopiesUntilTheLastIsGone) {
   EXPECT_FALSE(c.same_as(Buffer(100)));
 }
 
+TEST(Buffer, AFurtherHandleIsAnOwnerLikeAnyOther) {
+  Buffer a(100);
+  {
+    const Buffer b = a.again();  // of the only one
+    EXPECT_TRUE(b.same_as(a));
+    EXPECT_FALSE(a.unique());
+    const Buffer c = a.again();  // of one of two
+    EXPECT_TRUE(c.same_as(a));
+    a = Buffer();
+    EXPECT_FALSE(b.unique());
+  }
+  EXPECT_FALSE(Buffer().again());
+  const uint64_t before = pool_stats().requests;
+  Buffer once(100);
+  { const Buffer twice = once.again(); }
+  EXPECT_TRUE(once.unique());
+  EXPECT_EQ(pool_stats().requests, before + 1);
+}
+
 TEST(Buffer, AssignmentReleasesWhatWasHeld) {
   Buffer a(100);
   const Buffer old = a;

@@ -41,6 +41,9 @@ void expect_like_plain_loops(const Product& p, Rng& rng) {
   };
   multiply(c.data(), nullptr);
   multiply(twin.data(), space.data());
+  auto tiny = before;
+  vector_table().tiny_gemm({p.ta, p.tb, p.m, p.n, p.k, a.data(), lda, b.data(), ldb, tiny.data(),
+                            ldc, p.add ? tiny.data() : nullptr, ldc});
   for (size_t at = 0; at < c.size(); ++at) {
     const auto i = static_cast<int64_t>(at) / ldc, j = static_cast<int64_t>(at) % ldc;
     double expected = before[at];  // between the rows nothing changes
@@ -51,9 +54,10 @@ void expect_like_plain_loops(const Product& p, Rng& rng) {
                static_cast<double>(b[static_cast<size_t>(p.tb ? j * ldb + l : l * ldb + j)]);
       expected = sum + (p.add ? expected : 0);
     }
-    ASSERT_NEAR(c[at], expected, 2e-5 * std::sqrt(static_cast<double>(p.k)) + 1e-6)
-        << fmt::format("ta {} tb {} m {} n {} k {} extra {} add {} at [{}, {}]", p.ta, p.tb, p.m,
-                       p.n, p.k, p.extra, p.add, i, j);
+    for (const float got : {c[at], tiny[at]})
+      ASSERT_NEAR(got, expected, 2e-5 * std::sqrt(static_cast<double>(p.k)) + 1e-6)
+          << fmt::format("ta {} tb {} m {} n {} k {} extra {} add {} at [{}, {}]", p.ta, p.tb, p.m,
+                         p.n, p.k, p.extra, p.add, i, j);
     // In place or copied: the same numbers in the same order.
     ASSERT_EQ(c[at], twin[at]) << fmt::format("ta {} tb {} m {} n {} k {} at [{}, {}]", p.ta, p.tb,
                                               p.m, p.n, p.k, i, j);
@@ -103,6 +107,33 @@ TEST(SimdGemm, ARowDoesNotDependOnTheRowsBesideIt) {
     for (int64_t j = 0; j < n; ++j)
       ASSERT_EQ(one[static_cast<size_t>(j)], all[static_cast<size_t>(i * n + j)]) << i << ' ' << j;
   }
+}
+
+// Nor on how many rows and columns are computed side by side.
+TEST(SimdGemm, ANumberOfATinyProductDoesNotDependOnThoseBesideIt) {
+  Rng rng(6);
+  constexpr int64_t m = 6, n = 7, k = 5;
+  const auto a = random(m * k, rng), b = random(n * k, rng);
+  std::vector<float> all(m * n);
+  const auto gemm = vector_table().tiny_gemm;
+  gemm({false, true, m, n, k, a.data(), k, b.data(), k, all.data(), n});
+  for (int64_t i = 0; i < m; ++i)
+    for (int64_t j = 0; j < n; ++j) {
+      float one = NAN;
+      gemm({false, true, 1, 1, k, a.data() + i * k, k, b.data() + j * k, k, &one, 1});
+      ASSERT_EQ(one, all[static_cast<size_t>(i * n + j)]) << i << ' ' << j;
+    }
+}
+
+TEST(SimdGemm, AnEmptySumIsWhatIsAdded) {
+  const float d[] = {1, 2, 3, 4, 5};
+  float c[] = {NAN, NAN, NAN, NAN, NAN};
+  Gemm<float> g{false, false, 1, 5, 0, nullptr, 1, nullptr, 5, c, 5};
+  vector_table().tiny_gemm(g);
+  for (const float x : c) EXPECT_EQ(x, 0);
+  g.d = d;
+  vector_table().tiny_gemm(g);
+  for (size_t i = 0; i < 5; ++i) EXPECT_EQ(c[i], d[i]);
 }
 
 // One row, or another matrix, added to the product and only once, however many parts k is taken in.

@@ -251,7 +251,7 @@ TEST(Seq2Seq, ChoosingAWordIsNotRecorded) {
   int outputs = 0;
   for (const Node& n : tape.nodes())
     outputs += n.table->info->name == "linear" &&
-               tape.slots()[static_cast<size_t>(n.first_slot)].shape.back() == kTargetWords;
+               tape.slots()[static_cast<size_t>(n.first_slot)].shape().back() == kTargetWords;
   EXPECT_EQ(outputs, 1) << "logits of the whole batch, and none for the choices";
 }
 
