@@ -5,7 +5,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "core/file_bytes.h"
 #include "core/npy.h"
@@ -24,6 +27,22 @@ constexpr bool kSanitized = __has_feature(address_sanitizer) || __has_feature(th
 constexpr bool kSanitized = false;
 #endif
 
+// BLAS's threads take 128 MiB each as they begin, which may be later than a test does; afterwards
+// they sleep.
+void wait_until_other_threads_sleep() {
+  const auto all_sleep = [] {
+    for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+      if (thread.path().filename() == std::to_string(::getpid())) continue;
+      std::string stat;
+      std::getline(std::ifstream(thread.path() / "stat"), stat);
+      if (!stat.substr(stat.rfind(')') + 1).starts_with(" S")) return false;
+    }
+    return true;
+  };
+  for (int k = 0; k < 5000 && !all_sleep(); ++k)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
 // While this lives, asking for much more memory than a small file needs is a std::bad_alloc, which
 // is no FileError. (A sanitizer's own memory does not fit into such a limit.)
 class MemoryLimit {
@@ -31,6 +50,7 @@ class MemoryLimit {
   MemoryLimit() {
     ::getrlimit(RLIMIT_AS, &before_);
     if (kSanitized) return;
+    wait_until_other_threads_sleep();
     uint64_t pages = 0;
     std::ifstream("/proc/self/statm") >> pages;
     const rlimit limit{pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)) + (32u << 20),
