@@ -1,6 +1,7 @@
 // translate translate | evaluate | align | attention: what a model directory is for.
 #include <algorithm>
 #include <iostream>
+#include <set>
 #include <thread>
 
 #include "core/error.h"
@@ -33,14 +34,35 @@ void require_utf8(const char* where, int64_t line, const std::string& text) {
               "expected UTF-8: {}; convert the text to UTF-8 first", bad->reason);
 }
 
+// Says on standard error which words a model reads as <unk>, each once: nothing in a translation
+// shows that half of the sentence was not understood.
+class UnknownWords {
+ public:
+  void tell(const std::string& where, const Vocabulary& known, const Tokens& words) {
+    constexpr size_t kMost = 20;
+    std::string news;
+    for (const std::string& word : words)
+      if (known.id(word) == kUnk && told_.size() < kMost && told_.insert(word).second)
+        news += (news.empty() ? "" : ", ") + printable(word);
+    if (news.empty()) return;
+    std::cerr << fmt::format("{}: not in the vocabulary, read as <unk>: {}{}\n", where, news,
+                             told_.size() < kMost ? "" : "; further ones are not named");
+  }
+
+ private:
+  std::set<std::string> told_;
+};
+
 int run(const TranslateCommand& c) {
   const Translator t = load_translator(c.model);
+  UnknownWords unknown;
   std::string line;
   for (int64_t number = 1; std::cout && std::getline(std::cin, line); ++number) {
     if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
     if (!line.empty() && line.back() == '\r') line.pop_back();
     require_utf8("standard input", number, line);
     const Tokens source = cut(t, line, t.text.source);
+    unknown.tell(fmt::format("standard input:{}", number), t.source, source);
     const Decoded d = decode_greedy(t, std::vector<Tokens>{source})[0];
     if (c.json) {
       print_json({{"source", line},
@@ -195,10 +217,12 @@ int run(const AttentionCommand& c) {
   require_utf8("--target", 1, c.target);
   const Tokens source = cut(t, c.sentence, t.text.source);
   require(!source.empty(), "attention: expected a sentence with words in it, got '{}'", c.sentence);
-  const Decoded d = c.target.empty()
-                        ? decode_greedy(t, std::vector<Tokens>{source})[0]
-                        : decode_forced(t, std::vector<Tokens>{source},
-                                        std::vector<Tokens>{cut(t, c.target, t.text.target)})[0];
+  const Tokens target = cut(t, c.target, t.text.target);
+  UnknownWords().tell("--sentence", t.source, source);
+  UnknownWords().tell("--target", t.target, target);
+  const Decoded d = c.target.empty() ? decode_greedy(t, std::vector<Tokens>{source})[0]
+                                     : decode_forced(t, std::vector<Tokens>{source},
+                                                     std::vector<Tokens>{target})[0];
   const AttentionMap map = attention_map(source, d);
   const std::string name = t.about.at("task");
   if (c.json) {

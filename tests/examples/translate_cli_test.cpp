@@ -1,4 +1,6 @@
 // The program as its users meet it: what it prints, where, and what it leaves behind.
+#include <fmt/format.h>
+
 #include <cmath>
 #include <set>
 
@@ -68,7 +70,8 @@ TEST_F(TranslateProgram, TranslatesLineByLine) {
   EXPECT_FALSE(lines[0].empty());
   EXPECT_EQ(lines[0], lines[5]) << "byte order mark, carriage return, missing line end";
   EXPECT_EQ(lines[1] + lines[2], "");
-  EXPECT_EQ(r.err, "");
+  EXPECT_EQ(r.err,
+            "standard input:4: not in the vocabulary, read as <unk>: zzz, 漢字, \uFFFD, عربى\n");
 
   const Ran json = sh("$T translate --model model --json");
   ASSERT_EQ(json.code, 0) << json.err;
@@ -78,6 +81,27 @@ TEST_F(TranslateProgram, TranslatesLineByLine) {
     EXPECT_EQ(last_json(objects[i] + "\n")["translation"], lines[i]);
   EXPECT_EQ(last_json(objects[0] + "\n")["source"], "the cat eats");
   EXPECT_EQ(last_json(objects[3] + "\n")["source"], "zzz 漢字 \u2028 عربى");
+}
+
+TEST_F(TranslateProgram, SaysWhichWordsItDoesNotKnow) {
+  write("stdin.txt", "the zebra sleeps\nthe cat eats\na zebra and a lion\n");
+  const Ran r = sh("$T translate -m model");
+  ASSERT_EQ(r.code, 0) << r.err;
+  EXPECT_EQ(lines_of(r.out).size(), 3u) << r.out;
+  EXPECT_EQ(r.err,
+            "standard input:1: not in the vocabulary, read as <unk>: zebra\n"
+            "standard input:3: not in the vocabulary, read as <unk>: and, lion\n");
+  std::string many;
+  for (int i = 0; i < 30; ++i) many += fmt::format("w{} ", i);
+  write("stdin.txt", many + "\nnew\n");
+  const Ran flood = sh("$T translate -m model");
+  EXPECT_EQ(lines_of(flood.err).size(), 1u) << flood.err;
+  EXPECT_NE(flood.err.find("w18, w19; further ones are not named"), std::string::npos) << flood.err;
+  const Ran shown = sh("$T attention -m model --sentence 'the lion' --target 'le lion' --json");
+  ASSERT_EQ(shown.code, 0) << shown.err;
+  EXPECT_EQ(shown.err,
+            "--sentence: not in the vocabulary, read as <unk>: lion\n"
+            "--target: not in the vocabulary, read as <unk>: lion\n");
 }
 
 TEST_F(TranslateProgram, SameSeedSameBytes) {
