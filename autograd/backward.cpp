@@ -90,7 +90,7 @@ Tensor& GradFlow::over_dy() {
 }
 
 Tensor& GradFlow::dx(int i) {
-  if (!sweep_->options_.separate) return sweep_->writable_grad(input(i));
+  if (!separate_) return sweep_->writable_grad(input(i));
   sweep_->aside_ = true;
   Tensors& all = sweep_->dx_;
   if (all.empty()) all.resize(sweep_->node_->inputs);
@@ -103,7 +103,6 @@ Tensor& GradFlow::dx(int i) {
 }
 
 Tensor& GradFlow::first_dx(int i) {
-  if (sweep_->options_.separate) return dx(i);
   input(i).allocate();
   return input(i).grad;
 }
@@ -112,16 +111,15 @@ void GradFlow::add(int i, const Tensor& t) {
   if (!wants(i)) return;
   Slot& s = input(i);
   // The first contribution of the right shape need not be copied: the slot shares its memory, and
-  // `shared` makes whoever adds to it next take a copy if it is still somebody else's.
-  if (!sweep_->options_.separate && !s.grad.defined() && t.shape() == s.shape()) {
+  // whoever adds to it next takes a copy if somebody else still has it.
+  if (!separate_ && !s.grad.defined() && t.shape() == s.shape()) {
     const bool whole = t.bytes() == t.buffer().data();
-    s.shared = whole && (t.dense() || (s.leaf < 0 && !s.keep && without_gaps(t)));
-    if (!s.shared)
-      s.grad.put(clone(t).buffer());
-    else if (t.dense())
+    if (whole && t.dense())
       s.grad.put(t.buffer());
-    else
+    else if (whole && s.leaf < 0 && !s.keep && without_gaps(t))
       s.grad = t;
+    else
+      s.grad.put(clone(t).take());
     return;
   }
   add_into(dx(i), t);
@@ -130,11 +128,10 @@ void GradFlow::add(int i, const Tensor& t) {
 void GradFlow::add(int i, Tensor&& t) {
   if (!wants(i)) return;
   Slot& s = input(i);
-  if (sweep_->options_.separate || s.grad.defined() || !t.dense() ||
-      t.bytes() != t.buffer().data() || t.shape() != s.shape())
+  if (separate_ || s.grad.defined() || !t.dense() || t.bytes() != t.buffer().data() ||
+      t.shape() != s.shape())
     return add(i, t);
   s.grad.put(std::move(t).take());
-  s.shared = true;
 }
 
 void GradFlow::pass_dy(std::initializer_list<int> inputs) {
@@ -155,7 +152,7 @@ void GradFlow::add_rows(int i, const Tensor& ids, const Tensor& y) {
   if (!wants(i)) return;
   Slot& s = input(i);
   const auto count = static_cast<size_t>(s.shape()[0]);
-  const bool first = !s.grad.defined() && !sweep_->options_.separate;
+  const bool first = !s.grad.defined() && !separate_;
   Buffer used = std::exchange(s.rows, {});
   Tensor& to = dx(i);
   if (first) {
@@ -180,7 +177,7 @@ void GradFlow::add_product(int i, const Tensor& a, const Tensor& b) {
   if (!wants(i)) return;
   Slot& s = input(i);
   const int64_t rows = a.shape().with(a.rank() - 1, 1).numel();  // also where a row is empty
-  if (sweep_->options_.separate) return add_product_into(dx(i), a, b);
+  if (separate_) return add_product_into(dx(i), a, b);
   if (rows >= kMany || detail::checking_numerics) return sweep_->add_product(s, a, b);
   auto& all = sweep_->products_;
   const int64_t before = s.products < 0 ? 0 : all[static_cast<size_t>(s.products)].rows;
@@ -230,6 +227,7 @@ BackwardSweep::BackwardSweep(Tape& tape, const Tensor& y, const Tensor& cotangen
   tape.walked_ = true;
   slot(tape.slot_for_input(y)).grad = clone(cotangent);
   flow_.sweep_ = this;
+  flow_.separate_ = options_.separate;
 }
 
 inline Slot& BackwardSweep::slot(int32_t number) const {
@@ -240,9 +238,8 @@ Tensor& BackwardSweep::writable_grad(Slot& s) {
   s.rows = {};  // whoever asked may write to any row
   if (!s.grad.defined())
     s.grad = Tensor::zeros(s.shape(), s.grad.dtype());
-  else if (s.shared && !(s.grad.dense() && s.grad.buffer().unique()))
+  else if (!s.grad.dense() || !s.grad.buffer().unique())
     s.grad = clone(s.grad);
-  s.shared = false;
   return s.grad;
 }
 
@@ -289,12 +286,15 @@ void BackwardSweep::check_backward(const Node& node) {
   }
 }
 
-// What was put aside for this node: its contributions go to their slots.
-void BackwardSweep::settle() {
-  aside_ = false;
-  // Handles first, before anybody asks whether a gradient's memory is shared.
+void BackwardSweep::forget_aside() {
   dx_.clear(), zeros_.clear();
   room_ = {};
+  aside_ = false;
+}
+
+// What was put aside for this node, where anything was: its contributions go to their slots.
+void BackwardSweep::settle() {
+  forget_aside();  // handles first, before anybody asks whether a gradient's memory is shared
   for (Contribution& c : contributions_) {
     if (options_.pass && !options_.pass(at_, c.input, c.value)) continue;
     add_into(writable_grad(slot(c.slot)), c.value);
@@ -321,6 +321,8 @@ inline void BackwardSweep::run(Node& node) {
   flow_.out_ = node.first_slot;
   if (options_.separate) [[unlikely]]
     contributions_.clear();
+  if (aside_) [[unlikely]]
+    forget_aside();  // of an op that threw
   node.table->backward(node.op, flow_);
   node.op = nullptr;
   finish(node);

@@ -23,12 +23,12 @@ class GradFlow {
   bool wants(int i) const { return in_[i] >= 0; }
   /// The shape of input i, where it is wanted.
   const Shape& shape(int i) const { return input(i).shape(); }
-  /// Whether something was added to dL/dx of input i before. Where nothing was, `add` of a new
-  /// tensor costs less than adding to the zeros of `dx`.
-  bool has_dx(int i) const { return input(i).grad.defined(); }
+  /// Whether dL/dx of input i is there to be added to. Where not, writing to `first_dx`, or `add`
+  /// of a new tensor, costs less than adding to the zeros of `dx`.
+  bool has_dx(int i) const { return separate_ || input(i).grad.defined(); }
   /// The tensor for dL/dx of input i, dense, of the input's shape: ADD to it.
   Tensor& dx(int i);
-  /// The same where nothing was added before: uninitialised, WRITE all of it.
+  /// The same where `has_dx` says no: uninitialised, WRITE all of it.
   Tensor& first_dx(int i);
   /// Adds `t` to dL/dx of input i. `t` may have the shape the input was broadcast to: the sum over
   /// the stretched axes is taken here, for every op alike.
@@ -58,6 +58,7 @@ class GradFlow {
   Slot* slots_ = nullptr;        // of the tape
   const int32_t* in_ = nullptr;  // the slots of the node's inputs, -1 where no gradient flows
   int32_t out_ = 0;              // the slot of its first output
+  bool separate_ = false;        // BackwardSweep::Options
 };
 
 /// Backward as an iterator: `next()` runs the backward of one node. Everything that looks at a
@@ -101,6 +102,7 @@ class BackwardSweep {
   inline void run(Node& node);
   inline void finish(const Node& node);
   void settle();
+  void forget_aside();
   void check_backward(const Node& node);
 
   Tape& tape_;
@@ -112,7 +114,7 @@ class BackwardSweep {
   // reached; room for `over_dy`.
   Tensors dx_, zeros_;
   Tensor room_;
-  bool aside_ = false;  // some of these, or contributions, are in use
+  bool aside_ = false;  // some of these are in use; contributions are there only with dx_
   List<Contribution> contributions_;
   List<Product> products_;
 };

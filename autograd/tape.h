@@ -46,11 +46,13 @@ static_assert(sizeof(Node) == 32);
 
 /// One tensor that takes part: a leaf, or the output of a node.
 struct Slot {
-  Tensor grad;        // without memory until a contribution arrives; dense unless `shared`
+  // Without memory until a contribution arrives. The memory may be another tensor's, or have its
+  // axes in another order (not of a leaf, nor where `keep`): whoever adds to it asks, and takes a
+  // copy.
+  Tensor grad;
   Buffer rows{};      // a byte per row of grad: 0 where all of it is 0; empty: any row may be used
   int32_t leaf = -1;  // the leaf's number, or -1
   bool keep = false;  // grad stays after it was passed on
-  bool shared = false;    // grad may be another tensor's memory: copy before adding to it
   int32_t products = -1;  // products still to be added to grad: the list's last one, or -1
 
   Slot(const Shape& shape, DType dtype) : grad(Tensor::unallocated(shape, dtype)) {}
@@ -231,6 +233,7 @@ template <Op T, class Make>
 void record_made(Make make, std::span<Tensor> out, std::span<const Tensor* const> in) {
   if (detail::checking_numerics) [[unlikely]]
     detail::check_forward(T::info, out);
+  static_assert(sizeof(T) <= 4096, "an op keeps tensors, whose memory is elsewhere");
   Tape* tape = Tape::active();
   void* place = tape ? tape->room_for(T::info, in, sizeof(T), alignof(T)) : nullptr;
   if (!place) {

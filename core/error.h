@@ -23,8 +23,8 @@ namespace detail {
 [[noreturn]] void throw_argument(std::string text);  // adds " (in scope/path)" when there is one
 [[noreturn]] void throw_misuse(std::string text);
 
-// How an argument gets to `refuse`: what is small as a copy, which is made on the way there. A
-// reference would need it to be in memory, checks that hold too.
+// How an argument gets to `refuse`: what is small as a copy, made on the way there. For a reference
+// it would have to be put in memory before the check, whether or not that fails.
 template <class T>
 using Passed = std::conditional_t<std::is_trivially_copyable_v<std::remove_cvref_t<T>> &&
                                       !std::is_array_v<std::remove_cvref_t<T>> &&

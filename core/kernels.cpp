@@ -10,7 +10,8 @@ namespace heed {
 void add_into(Tensor& y, const Tensor& x) {
   require_same_dtype("add_into", y, x);
   const int64_t cols = x.rank() == 0 ? 0 : x.shape().back();
-  if (cols > 0 && y.numel() == cols && y.shape().back() == cols && y.dense() && x.dense())
+  if (cols > 0 && y.rank() > 0 && y.numel() == cols && y.shape().back() == cols && y.dense() &&
+      x.dense())
     return dispatch(y.dtype(), "add_into", [&]<class T>() {
       vadd_rows(x.numel() / cols, cols, x.data<T>(), y.mutable_data<T>());
     });

@@ -29,7 +29,8 @@ struct TapeRef {
 /// axes may be strided, so a step of [B, T, D] or a head of [B, T, n*d] is a view and not a copy.
 class Tensor {
  public:
-  /// Holds nothing: `defined()` is false. Use `Tensor::of`, `zeros`, ... to make one.
+  /// Holds nothing: `defined()` is false, as of one whose memory was taken, or is still to come.
+  /// Use `Tensor::of`, `zeros`, ... to make one.
   Tensor() = default;
   /// The memory that `buffer` begins with, dense.
   Tensor(Buffer buffer, const Shape& shape, DType dtype);

@@ -21,7 +21,7 @@ template <class T, class... Args>
 [[gnu::always_inline]] inline T& append_to(std::vector<T>& v, Args&&... args) {
   if (v.size() == v.capacity()) [[unlikely]]
     make_room(v);
-  if (v.size() == v.capacity()) __builtin_unreachable();
+  if (v.size() == v.capacity()) __builtin_unreachable();  // or room would be made here once more
   return v.emplace_back(std::forward<Args>(args)...);
 }
 
@@ -41,20 +41,21 @@ struct TapeStorage {
   std::byte *next = nullptr, *end = nullptr;       // what is left of it
 
   ~TapeStorage() { clear(); }
-  void* allocate(size_t bytes, size_t align) {
+  void* allocate(size_t bytes, size_t align) {  // a power of two
     for (;;) {
-      const auto at = (reinterpret_cast<uintptr_t>(next) + align - 1) & ~(align - 1);
-      auto* place = reinterpret_cast<std::byte*>(at);  // align is a power of two
-      if (place + bytes <= end) [[likely]] {
-        next = place + bytes;
+      const size_t gap = -reinterpret_cast<uintptr_t>(next) & (align - 1);
+      if (gap + bytes <= static_cast<size_t>(end - next)) [[likely]] {
+        void* place = next + gap;
+        next += gap + bytes;
         return place;
       }
       another_chunk();
     }
   }
-  // Asks for what the next op will write to. A count of owners that others may change waits until
-  // everything before it is written, and would wait for these lines too. (g++ takes a function that
-  // only prefetches for one without effect, unless it is inlined early.)
+  // Asks for the lines that the next op will write to, a node, a slot and a struct or two of
+  // tensors. A count of owners that others may change waits until everything before it is written,
+  // and would wait for these lines too. (g++ takes a function that only prefetches for one without
+  // effect, unless it is inlined early.)
   [[gnu::always_inline]] inline void fetch_ahead() const {
     const auto* slot = reinterpret_cast<const std::byte*>(slots.data() + slots.size());
     __builtin_prefetch(nodes.data() + nodes.size() + 1, 1);

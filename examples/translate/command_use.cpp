@@ -3,6 +3,7 @@
 #include <iostream>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "core/error.h"
 #include "core/file_bytes.h"
@@ -41,16 +42,22 @@ class UnknownWords {
   void tell(const std::string& where, const Vocabulary& known, const Tokens& words) {
     constexpr size_t kMost = 20;
     std::string news;
-    for (const std::string& word : words)
-      if (known.id(word) == kUnk && told_.size() < kMost && told_.insert(word).second)
-        news += (news.empty() ? "" : ", ") + printable(word);
-    if (news.empty()) return;
-    std::cerr << fmt::format("{}: not in the vocabulary, read as <unk>: {}{}\n", where, news,
-                             told_.size() < kMost ? "" : "; further ones are not named");
+    bool more = false;
+    for (const std::string& word : words) {
+      if (known.id(word) != kUnk || told_.contains(word)) continue;
+      if ((more = told_.size() == kMost)) break;
+      told_.insert(word);
+      news += (news.empty() ? "" : ", ") + printable(word);
+    }
+    if (!news.empty())
+      std::cerr << fmt::format("{}: not in the vocabulary, read as <unk>: {}\n", where, news);
+    if (more && !std::exchange(said_more_, true))
+      std::cerr << fmt::format("{}: further unknown words are not named\n", where);
   }
 
  private:
   std::set<std::string> told_;
+  bool said_more_ = false;
 };
 
 int run(const TranslateCommand& c) {

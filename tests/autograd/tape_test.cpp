@@ -11,6 +11,7 @@
 
 #include "autograd/gradcheck.h"
 #include "autograd/ops.h"
+#include "core/kernels.h"
 #include "core/rng.h"
 #include "core/scope.h"
 
@@ -93,6 +94,59 @@ TEST(Tape, AGradientThatIsHandedOverIsStillThereForWhoeverAskedForIt) {
     EXPECT_EQ(tape.grad(both).to_vector(), (V{2, -2}));
     EXPECT_EQ(tape.grad(first).to_vector(), (V{2, -2}));
   }
+}
+
+// Whoever looks while the walk is under way keeps what was there.
+TEST(Tape, AGradientThatWasTakenInTheMiddleOfTheWalkStaysAsItWas) {
+  const Tensor w = leaf(Tensor::of({1, 2})), a = Tensor::of({10, 20}), b = Tensor::of({3, 4});
+  for (const bool all : {false, true}) {
+    Tape tape;
+    const Tensor one = w * a, two = w * b, y = one + two;
+    const NoTape quiet;
+    BackwardSweep sweep(tape, y, Tensor::of({1, 1}));
+    sweep.next(), sweep.next();
+    const Tensor g = all ? *tape.gradients().find(w) : tape.grad(w);
+    while (sweep.next()) {
+    }
+    EXPECT_EQ(g.to_vector(), (V{3, 4}));
+    EXPECT_EQ(tape.grad(w).to_vector(), (V{13, 24}));
+  }
+}
+
+// Adds to its input in two parts.
+struct Twice {
+  static constexpr OpInfo info{
+      .name = "twice", .inputs = {"x"}, .forward = "y = 2 x", .backward = {"dx += dy + dy"}};
+  void saved(SavedVisitor&) const {}
+  void backward(GradFlow& flow) const {
+    for (int k = 0; k < 2; ++k) {
+      const Tensor part = clone(flow.dy());
+      if (flow.has_dx(0))
+        add_into(flow.dx(0), part);
+      else
+        copy_into(flow.first_dx(0), part);
+    }
+  }
+};
+
+TEST(Tape, AnOpMayAddToAnInputMoreThanOnce) {
+  const Tensor w = leaf(Tensor::of({1, 2}));
+  for (const bool separate : {false, true}) {
+    Tape tape;
+    const Tensor y = record(Twice{}, Tensor::of({2, 4}), w);
+    const NoTape quiet;
+    BackwardSweep sweep(tape, y, Tensor::of({3, 5}), {.separate = separate});
+    while (sweep.next()) {
+    }
+    EXPECT_EQ(tape.grad(w).to_vector(), (V{6, 10})) << separate;
+  }
+}
+
+TEST(Tape, AScalarGathersTheGradientOfAColumn) {
+  const Tensor s = leaf(Tensor::scalar(2));
+  Tape tape;
+  tape.backward(sum(Tensor::full({3, 1}, 2) * s));
+  EXPECT_EQ(tape.grad(s).to_vector(), V{6});
 }
 
 // Backward of the op that made it was told zeros, but that is nobody's gradient.
