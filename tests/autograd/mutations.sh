@@ -46,9 +46,9 @@ mutations=(
   "../core/simd/cells.h|lstm_sequence|forget gate forgotten|dc[j] = d * f[j];|dc[j] = d;"
   "../core/simd/cells.h|lstm_sequence|way through the output forgotten|d = dc[j] + d_h * o[j] * (1 - tc[j] * tc[j]);|d = dc[j];"
   "ops_rnn.cpp|rnn_sequence|padding leaks in|if (w.active(b, t)) {|if (w.active(b, t) \|\| true) {"
-  "backward.cpp|Tape|shared memory written|if (!s.grad.dense() \|\| !s.grad.buffer().unique())|if (!s.grad.dense())"
-  "backward.cpp|Tape|a kept gradient handed over|if (has_dy(0) && !output(0).keep)|if (has_dy(0))"
-  "backward.cpp|Tape|a kept gradient overwritten|if (!s.keep && s.grad.dense()|if (s.grad.dense()"
+  "backward.cpp|SharedGradients|shared memory written|if (!s.grad.dense() \|\| !s.grad.buffer().unique())|if (!s.grad.dense())"
+  "backward.cpp|SharedGradients|a kept gradient handed over|if (has_dy(0) && !output(0).keep)|if (has_dy(0))"
+  "backward.cpp|SharedGradients|a kept gradient overwritten|if (!s.keep && s.grad.dense()|if (s.grad.dense()"
 )
 
 # A mutation's parts: file, op, what, line, wrong.
