@@ -5,6 +5,7 @@
 
 #include "autograd/ops.h"
 #include "core/blas.h"
+#include "core/detail/flush_subnormals.h"
 #include "core/kernels.h"
 
 namespace heed {
@@ -83,6 +84,8 @@ Shape leading(const Shape& s) {
     const int64_t k = ta ? ma.rows : ma.cols;
     const int64_t count = leading((a.rank() < b.rank() ? b : a).shape()).numel();
     if (count == 0 && !add) std::fill_n(out, c.numel(), T(0));  // an empty sum is 0
+    // Once for all of them.
+    const FlushSubnormals flush;
     for (int64_t i = 0; i < count; ++i) {
       const T *from_a = ma.data<T>(), *from_b = mb.data<T>();
       T* to = out + mc.at;

@@ -7,6 +7,7 @@
 
 #include "core/buffer.h"
 #include "core/detail/blas_core.h"
+#include "core/detail/flush_subnormals.h"
 #include "core/simd/tiny_gemm.h"
 #include "core/vector_math.h"
 
@@ -66,12 +67,15 @@ bool thin(const Gemm<T>& g) {
 }
 
 // Whether a product's factors stay in the second cache: whole, or the part of them that is in use
-// at a time; few rows are worth no copy of a b that is somewhat larger.
-bool fits(int64_t m, int64_t n, int64_t k) {
-  constexpr int64_t kCache = int64_t{1} << 18, kFew = 64;
-  const int64_t depth = std::min(k, simd::kGemmDepth);
-  return (m * k <= kCache && n * k <= (m <= kFew ? 4 * kCache : kCache)) ||
-         (2 * m * depth < kCache && 2 * n * depth < kCache);
+// at a time; few rows are worth no copy of a b that is somewhat larger. But the columns of a large
+// a that is transposed are too far apart for the first cache, and many columns of b are worth a
+// copy.
+bool fits(const Gemm<float>& g) {
+  constexpr int64_t kCache = int64_t{1} << 18, kFew = 64, kMany = 256;
+  const int64_t a = g.m * g.k, b = g.n * g.k, depth = std::min(g.k, simd::kGemmDepth);
+  if (g.ta && g.n >= kMany && 4 * a >= kCache) return false;
+  return (a <= kCache && b <= (g.m <= kFew ? 4 * kCache : kCache)) ||
+         (2 * g.m * depth < kCache && 2 * g.n * depth < kCache);
 }
 
 // heed's own product of matrices (core/simd/gemm.h), which reads factors that fit where they are
@@ -83,7 +87,7 @@ bool multiply(const Gemm<float>& g) {
   static const int other = lanes_of_blas_core(blas_core());
   const int own = vector_table().lanes;
   if (other == 0 || own < other || (g.tb && g.m < kLeast)) return false;
-  const bool in_place = fits(g.m, g.n, g.k);
+  const bool in_place = fits(g);
   if (!in_place && !g.ta && g.lda % kSamePlace == 0 && own == other) return false;
   const Buffer room = in_place ? Buffer() : Buffer(sizeof(float) * simd::kGemmRoom);
   vector_table().gemm(g, in_place ? nullptr : reinterpret_cast<float*>(room.data()));
@@ -95,6 +99,7 @@ template <class T>
 [[gnu::noinline]] void larger(const Gemm<T>& g) {
   if (g.m * g.n * g.k <= kThin && thin(g)) return;
   prepare();
+  const FlushSubnormals flush;
   if constexpr (std::is_same_v<T, float>)
     if (multiply(g)) return;
   const bool add = g.d != nullptr;

@@ -6,7 +6,8 @@ namespace heed {
 
 /// c [m, n] = op(a) [m, k] op(b) [k, n] + d, op(x) = x or x transposed. All row-major; the rows of
 /// each are `ld` elements apart. d is c itself, another matrix, one row for all of them (ldd = 0),
-/// or null: then nothing is added, and c is not read. Any of m, n, k may be 0.
+/// or null: then nothing is added, and c is not read. Any of m, n, k may be 0. Subnormal numbers
+/// may count as 0.
 template <class T>
 struct Gemm {
   bool ta, tb;

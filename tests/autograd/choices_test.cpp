@@ -64,6 +64,17 @@ TEST(Choices, WhereNeverTouchesWhatItDidNotChoose) {
   EXPECT_EQ(tape.grad(b).at({0}), 0);
 }
 
+#if defined(__SSE__)
+// A subnormal factor would cost an attention's products a hundred times the time
+// (tests/core/blas_test.cpp has the larger ones).
+TEST(Choices, ProductsOfABatchTakeSubnormalNumbersForZero) {
+  const Tensor weights = Tensor::full({2, 3, 4}, 1e-40), values = Tensor::full({2, 4, 3}, 1);
+  const Tensor context = matmul(weights, values);
+  for (const double x : context.to_vector()) EXPECT_EQ(x, 0);
+  EXPECT_GT((weights * Tensor::scalar(0.5)).at({0, 0, 0}), 0) << "flushed after the product, too";
+}
+#endif
+
 TEST(Choices, DropoutTakesTheMemoryOfWhatIsHandedOverAndOfNothingElse) {
   const V expected = dropout(Tensor::full({100}, 3, f64), 0.5, 7).to_vector();
   Tensor x = Tensor::full({100}, 3, f64);
