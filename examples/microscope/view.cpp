@@ -20,6 +20,8 @@ struct View {
   bool json = false;
 };
 
+constexpr size_t kLargePage = 8'000'000;  // bytes; a browser takes seconds to open more
+
 int view(const View& c) {
   std::vector<std::string> traces;
   const auto take = [&](const std::string& file) {
@@ -30,6 +32,11 @@ int view(const View& c) {
   if (c.other) take(*c.other);
   const std::string page = html_page(traces);
   write_file(c.output, page);
+  if (page.size() > kLargePage)
+    std::cerr << fmt::format(
+        "microscope: note: {} MB, for which a browser needs some time; a trace that keeps a sample "
+        "of large tensors (trace --sample 1000) is smaller\n",
+        page.size() / 1'000'000);
   if (c.json)
     std::cout << Json({{"page", c.output}, {"traces", traces.size()}, {"bytes", page.size()}})
               << "\n";

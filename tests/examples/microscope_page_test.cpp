@@ -92,6 +92,17 @@ TEST_F(MicroscopeView, WritesAPageOfOneOrTwoValidTraces) {
   EXPECT_EQ(read_file(path("q.html")), page) << "same traces, same bytes";
 }
 
+TEST_F(MicroscopeView, SaysWhenAPageIsLargeAndWhatMakesItSmaller) {
+  ASSERT_EQ(sh("$M trace --case $C/dot.json -o t.json").code, 0);
+  const std::string trace = read_file(path("t.json"));
+  write_file(path("large.json"), trace + std::string(9'000'000, ' '));
+  const auto large = sh("$M view large.json -o p.html"), small = sh("$M view t.json -o q.html");
+  EXPECT_EQ(large.code, 0) << "a note and no error";
+  EXPECT_NE(large.err.find("9 MB"), std::string::npos) << large.err;
+  EXPECT_NE(large.err.find("--sample 1000"), std::string::npos) << large.err;
+  EXPECT_EQ(small.err, "");
+}
+
 TEST_F(MicroscopeView, ExitCodes) {
   ASSERT_EQ(sh("$M trace --case $C/dot.json -o t.json").code, 0);
   ASSERT_EQ(sh("sed 's/\"grad\":.0.2436/&1/' t.json > wrong.json").code, 0);
