@@ -8,9 +8,9 @@ namespace heed {
 
 /// While it lives, this thread reads subnormal numbers as 0 and writes 0 instead of them. A
 /// gradient that vanishes on its way back, as that of the scores once attention has settled, passes
-/// through these numbers, and an Intel CPU takes some 150 cycles more for each vector that holds
-/// one: a product of [1792 x 512] and [512 x 512] ran at 13 GFLOP/s instead of 155. Elsewhere than
-/// on x86 it does nothing.
+/// through these numbers, and an Intel CPU multiplies them slowly: a product of [1792 x 512] and
+/// [512 x 512] ran at 13 GFLOP/s instead of 155 (Emerald Rapids). Elsewhere than on x86 it does
+/// nothing.
 class FlushSubnormals {
  public:
   FlushSubnormals() : before_(mode()) {

@@ -65,8 +65,7 @@ TEST(Choices, WhereNeverTouchesWhatItDidNotChoose) {
 }
 
 #if defined(__SSE__)
-// A subnormal factor would cost an attention's products a hundred times the time
-// (tests/core/blas_test.cpp has the larger ones).
+// The small products of an attention, too; tests/core/blas_test.cpp has the larger ones.
 TEST(Choices, ProductsOfABatchTakeSubnormalNumbersForZero) {
   const Tensor weights = Tensor::full({2, 3, 4}, 1e-40), values = Tensor::full({2, 4, 3}, 1);
   const Tensor context = matmul(weights, values);

@@ -117,7 +117,7 @@ TEST(Blas, AffineAddsTheBiasToEveryRow) {
 }
 
 #if defined(__SSE__)
-// In place, copied, and through BLAS. They would take a hundred times as long.
+// In place, copied, and through BLAS. An Intel CPU would take ten times as long.
 TEST(Blas, SubnormalNumbersCountAsZeroInAProductAndNowhereElse) {
   constexpr float kSubnormal = 1e-40f;
   struct Sizes {
