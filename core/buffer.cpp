@@ -1,9 +1,12 @@
 #include "core/buffer.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <new>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -12,10 +15,11 @@
 
 namespace heed {
 
-// Blocks are cut from chunks, one after the other. Afterwards they are on their own: each goes back
-// to the pool of whatever thread, and the chunk to the system when the last of them did.
+// What blocks are cut from. Afterwards they are on their own: each goes back to the pool of
+// whatever thread, and the chunk to the system when the last of its parts did.
 struct alignas(64) Chunk {
-  std::atomic<int64_t> blocks{1};  // not yet gone back to the system, and 1 while more may be cut
+  uint64_t number = 0;            // of all chunks, in the order of their making
+  std::atomic<int64_t> parts{1};  // blocks and spans not yet gone back to the system
 };
 
 namespace {
@@ -33,8 +37,13 @@ constexpr bool kReuse = true;
 constexpr bool kReuse = true;
 #endif
 
+// Smaller blocks are kept by size class and found at once. Larger ones are cut to size from spans
+// of free memory, which grow together again: sentences of other lengths ask for blocks of other
+// sizes.
+constexpr size_t kLarge = size_t{1} << 15, kMost = size_t{1} << 38;
+
 // Eight classes per power of two from 64 bytes up: at most an eighth of a block is slack.
-constexpr uint32_t kClasses = 8 * 40;
+constexpr uint32_t kClasses = 8 * 9 + 1, kNoClass = kClasses;
 
 uint32_t class_of(size_t bytes) {
   if (bytes <= 64) return 0;
@@ -49,10 +58,11 @@ size_t bytes_of(uint32_t size_class) {
   return power + power / 8 * (size_class % 8);
 }
 
-constexpr size_t kLarge = size_t{1} << 20;
+size_t whole_lines(size_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
 
-// Larger blocks are by themselves.
-constexpr size_t kChunk = size_t{8} << 20, kMostOfChunk = size_t{2} << 20;
+constexpr size_t kChunk = size_t{32} << 20;  // unless a block is larger than half of it
 
 constexpr std::align_val_t kAligned{64};
 
@@ -83,25 +93,32 @@ void prefer_huge_pages(void*, size_t) {}
 void empty_pages(void*, size_t) {}
 #endif
 
-void leave(Chunk* chunk) {
-  if (chunk->blocks.fetch_sub(1, std::memory_order_acq_rel) == 1)
-    ::operator delete(chunk, kAligned);
+Chunk* new_chunk(size_t bytes) {
+  void* memory = ::operator new(bytes, kAligned);
+  prefer_huge_pages(memory, bytes);
+  static std::atomic<uint64_t> made{0};
+  return new (memory) Chunk{.number = made.fetch_add(1, std::memory_order_relaxed)};
 }
-// Not inlined, nor is from_system, so that taking and giving a block does not pay for their
+void leave(Chunk* chunk) {
+  if (chunk->parts.fetch_sub(1, std::memory_order_acq_rel) == 1) ::operator delete(chunk, kAligned);
+}
+void to_system(Chunk* chunk, void* part, size_t bytes) {
+  if (chunk->parts.load(std::memory_order_relaxed) > 1) empty_pages(part, bytes);  // others stay
+  leave(chunk);
+}
+// Not inlined, nor are others below, so that taking and giving a small block does not pay for their
 // registers.
 [[gnu::noinline]] void to_system(BufferHeader* head) {
-  Chunk* chunk = head->chunk;
-  if (!chunk) return ::operator delete(head, kAligned);
-  // Others may use the rest of the chunk for long.
-  if (chunk->blocks.load(std::memory_order_relaxed) > 1)
-    empty_pages(head->data(), bytes_of(head->size_class));
-  leave(chunk);
+  if (head->chunk)
+    to_system(head->chunk, head, head->bytes);
+  else
+    ::operator delete(head, kAligned);
 }
 
 // Plain data that needs no construction, so that using it costs no more than a static's address.
 struct Pool {
   std::array<BufferHeader*, kClasses> free{};
-  Chunk* chunk = nullptr;  // of which next to end may be cut
+  Chunk* chunk = nullptr;  // of which next to end may be cut into small blocks
   std::byte *next = nullptr, *end = nullptr;
   PoolStats stats;
   bool guarded = false;  // this thread's end will trim it
@@ -109,13 +126,24 @@ struct Pool {
 };
 constinit thread_local Pool pool;
 
-void trim() {
-  for (BufferHeader*& list : pool.free)
-    while (list) to_system(std::exchange(list, list->next));
-}
+// A part of a chunk that is free. No two are neighbours.
+struct Span {
+  uint64_t number;  // of the chunk
+  std::byte* at;
+  size_t bytes;
+  Chunk* chunk;
+  std::byte* end() const { return at + bytes; }
+  bool operator<(const Span& o) const { return std::tie(number, at) < std::tie(o.number, o.at); }
+};
 
 struct Guard {
+  std::vector<Span> spans;  // by chunk, and inside it by address
   void wake() { pool.guarded = true; }
+  void trim() {
+    for (BufferHeader*& list : pool.free)
+      while (list) to_system(std::exchange(list, list->next));
+    for (const Span& s : std::exchange(spans, {})) to_system(s.chunk, s.at, s.bytes);
+  }
   ~Guard() {
     trim();
     if (pool.chunk) leave(std::exchange(pool.chunk, nullptr));
@@ -124,54 +152,98 @@ struct Guard {
 };
 thread_local Guard guard;
 
-[[gnu::noinline]] BufferHeader* from_system(size_t bytes, uint32_t size_class) {
-  if (bytes > (size_t{1} << 38)) throw std::bad_alloc();
-  // Under the sanitizer the block ends where the caller's request ends.
-  const size_t payload = kReuse ? (bytes_of(size_class) + 63) / 64 * 64 : bytes;
-  const size_t size = sizeof(BufferHeader) + payload;
-  if (!kReuse || pool.gone || size > kMostOfChunk) {
-    void* block = ::operator new(size, kAligned);
-    if (size > kMostOfChunk) prefer_huge_pages(block, size);
-    return new (block) BufferHeader{.size_class = size_class};
-  }
+// A block that is by itself: where nothing is reused, or when this thread's pool is gone.
+BufferHeader* lone_block(size_t bytes) {
+  return new (::operator new(sizeof(BufferHeader) + bytes, kAligned))
+      BufferHeader{.size_class = kNoClass};
+}
+
+[[gnu::noinline]] BufferHeader* new_small_block(size_t bytes, uint32_t size_class) {
+  ++pool.stats.allocations;
+  if (!kReuse || pool.gone) return lone_block(bytes);
+  const size_t size = sizeof(BufferHeader) + whole_lines(bytes_of(size_class));
   if (static_cast<size_t>(pool.end - pool.next) < size) {
-    void* memory = ::operator new(kChunk, kAligned);
-    prefer_huge_pages(memory, kChunk);
+    Chunk* chunk = new_chunk(kChunk);
     if (!pool.guarded) guard.wake();
     if (pool.chunk) leave(pool.chunk);
-    pool.chunk = new (memory) Chunk;
-    pool.next = static_cast<std::byte*>(memory) + sizeof(Chunk);
-    pool.end = static_cast<std::byte*>(memory) + kChunk;
+    pool.chunk = chunk;
+    pool.next = reinterpret_cast<std::byte*>(chunk + 1);
+    pool.end = reinterpret_cast<std::byte*>(chunk) + kChunk;
   }
-  pool.chunk->blocks.fetch_add(1, std::memory_order_relaxed);
+  pool.chunk->parts.fetch_add(1, std::memory_order_relaxed);
   return new (std::exchange(pool.next, pool.next + size))
-      BufferHeader{.size_class = size_class, .chunk = pool.chunk};
+      BufferHeader{.size_class = size_class, .bytes = size, .chunk = pool.chunk};
+}
+
+// From the first span that is large enough, of the oldest chunk: those further on stay whole.
+[[gnu::noinline]] BufferHeader* take_large(size_t bytes) {
+  if (bytes > kMost) throw std::bad_alloc();
+  if (!kReuse || pool.gone) {
+    ++pool.stats.allocations;
+    return lone_block(bytes);
+  }
+  const size_t size = sizeof(BufferHeader) + whole_lines(bytes);
+  std::vector<Span>& spans = guard.spans;
+  auto s = std::ranges::find_if(spans, [=](const Span& free) { return free.bytes >= size; });
+  if (s == spans.end()) {
+    ++pool.stats.allocations;
+    const size_t all = 2 * size > kChunk ? sizeof(Chunk) + size : kChunk;
+    Chunk* chunk = new_chunk(all);
+    const Span whole{chunk->number, reinterpret_cast<std::byte*>(chunk + 1), all - sizeof(Chunk),
+                     chunk};
+    s = spans.insert(std::upper_bound(spans.begin(), spans.end(), whole), whole);
+  }
+  Span cut = *s;
+  if (s->bytes - size >= kLarge) {
+    cut.chunk->parts.fetch_add(1, std::memory_order_relaxed);
+    cut.bytes = size;
+    s->at += size;
+    s->bytes -= size;
+  } else {
+    spans.erase(s);
+  }
+  return new (cut.at) BufferHeader{.size_class = kNoClass, .bytes = cut.bytes, .chunk = cut.chunk};
+}
+
+[[gnu::noinline]] void give_large(BufferHeader* head) {
+  if (!head->chunk) return to_system(head);
+  const Span span{head->chunk->number, reinterpret_cast<std::byte*>(head), head->bytes,
+                  head->chunk};
+  std::vector<Span>& spans = guard.spans;
+  auto after = std::upper_bound(spans.begin(), spans.end(), span);
+  // Between chunks lies the beginning of one, so neighbours are of one chunk.
+  const bool joins_after = after != spans.end() && span.end() == after->at;
+  const bool joins_before = after != spans.begin() && std::prev(after)->end() == span.at;
+  if (joins_after || joins_before)
+    span.chunk->parts.fetch_sub(joins_after + joins_before, std::memory_order_relaxed);
+  if (joins_before) {
+    std::prev(after)->bytes += span.bytes + (joins_after ? after->bytes : 0);
+    if (joins_after) spans.erase(after);
+  } else if (joins_after) {
+    after->at = span.at;
+    after->bytes += span.bytes;
+  } else {
+    spans.insert(after, span);
+  }
 }
 
 }  // namespace
 
 BufferHeader* take_block(size_t bytes) {
-  uint32_t c = class_of(bytes);
   ++pool.stats.requests;
-  // A large block that is up to a quarter too large is better than one more of them.
-  for (uint32_t k = 0; bytes >= kLarge && k <= 2 && c + k < kClasses; ++k)
-    if (pool.free[c + k]) {
-      c += k;
-      break;
-    }
-  if (c < kClasses && pool.free[c]) {
-    BufferHeader* head = std::exchange(pool.free[c], pool.free[c]->next);
-    head->refs.store(1, std::memory_order_relaxed);
-    head->version.store(0, std::memory_order_relaxed);
-    return head;
-  }
-  ++pool.stats.allocations;
-  return from_system(bytes, c);
+  if (bytes > kLarge) return take_large(bytes);
+  const uint32_t c = class_of(bytes);
+  if (!pool.free[c]) return new_small_block(bytes, c);
+  BufferHeader* head = std::exchange(pool.free[c], pool.free[c]->next);
+  head->refs.store(1, std::memory_order_relaxed);
+  head->version.store(0, std::memory_order_relaxed);
+  return head;
 }
 
 void give_block(BufferHeader* head) {
   if (!kReuse || pool.gone) return to_system(head);
   if (!pool.guarded) guard.wake();
+  if (head->size_class == kNoClass) return give_large(head);
   head->next = std::exchange(pool.free[head->size_class], head);
 }
 
@@ -186,12 +258,13 @@ PoolStats pool_stats() {
 uint64_t pool_bytes_held() {
   uint64_t bytes = 0;
   for (const BufferHeader* head : pool.free)
-    for (; head; head = head->next) bytes += bytes_of(head->size_class);
+    for (; head; head = head->next) bytes += head->bytes;
+  for (const Span& s : guard.spans) bytes += s.bytes;
   return bytes;
 }
 
 void trim_pool() {
-  trim();
+  if (!pool.gone) guard.trim();
 }
 
 }  // namespace heed

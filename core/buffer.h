@@ -1,5 +1,5 @@
-// Memory of tensors: 64-byte aligned, reference counted, taken from and returned to a free list per
-// size class and thread, so that a training step after the first asks the system for nothing.
+// Memory of tensors: 64-byte aligned, reference counted, taken from and returned to a pool per
+// thread, so that a training step like one before asks the system for nothing.
 #pragma once
 #include <atomic>
 #include <cstddef>
@@ -16,6 +16,7 @@ struct alignas(64) BufferHeader {
   std::atomic<uint32_t> refs{1};
   std::atomic<uint32_t> version{0};  // counts in-place changes; see Saved in autograd/op.h
   uint32_t size_class = 0;
+  size_t bytes = 0;              // of the whole block, this header too
   Chunk* chunk = nullptr;        // null: the block is by itself
   BufferHeader* next = nullptr;  // in a free list
   std::byte* data() { return reinterpret_cast<std::byte*>(this) + sizeof(BufferHeader); }
@@ -90,14 +91,14 @@ struct PoolStats {
   uint64_t allocations = 0;  // of these, taken from the system
 };
 PoolStats pool_stats();
-/// The bytes in this thread's free lists.
+/// The bytes that this thread's pool holds and nobody uses.
 uint64_t pool_bytes_held();
 
 /// Whether blocks that were given back are handed out again. Not under AddressSanitizer, so that it
 /// sees every stale access.
 bool pool_reuses();
 
-/// Returns this thread's free lists to the system.
+/// Returns what nobody uses of this thread's pool to the system.
 void trim_pool();
 
 }  // namespace heed

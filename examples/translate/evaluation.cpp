@@ -63,7 +63,6 @@ std::vector<Links> attention_links(const Translator& t, std::span<const Example>
 
 Evaluation evaluate(const Translator& t, std::span<const Example> pairs,
                     std::span<const Example> train, int64_t threads) {
-  trim_pool();  // of training
   Evaluation e;
   e.sentences = static_cast<int64_t>(pairs.size());
   e.decoded = decode_greedy(t, side(pairs, &Example::src), {.threads = threads});

@@ -5,7 +5,6 @@
 #include <limits>
 #include <numeric>
 
-#include "core/buffer.h"
 #include "core/kernels.h"
 #include "core/rng.h"
 #include "core/scope.h"
@@ -247,7 +246,6 @@ std::vector<EpochReport> train(Translator& t, std::span<const Example> train_set
     }
     const double seconds = seconds_since(start);
     spent += seconds;
-    trim_pool();  // validation has shapes of its own
     const double valid_loss = likelihood(t.network, valid, batches).loss();
     observe(stepper.schedule, valid_loss);
     const bool better = valid_loss < best.loss;

@@ -7,9 +7,14 @@
 #include <unistd.h>
 #endif
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstring>
 #include <fstream>
+#include <mutex>
 #include <new>
+#include <random>
 #include <thread>
 #include <vector>
 
@@ -119,21 +124,104 @@ TEST(Pool, TheSecondRoundAsksTheSystemForNothing) {
   EXPECT_EQ(pool_bytes_held(), held);
 }
 
-TEST(Pool, ALargeBlockServesForAFifthLessAndNoOther) {
+// How often the pool asks the system for a block of this size.
+uint64_t asks_the_system(size_t bytes) {
+  const uint64_t before = pool_stats().allocations;
+  const Buffer b(bytes);
+  return pool_stats().allocations - before;
+}
+
+TEST(Pool, ALargeBlockIsCutInPartsThatGrowTogetherAgain) {
   if (!pool_reuses()) GTEST_SKIP() << "nothing is reused under AddressSanitizer";
-  const auto asks_the_system = [](size_t held, size_t wanted) {
-    trim_pool();
-    { const Buffer larger(held); }
-    const uint64_t before = pool_stats().allocations;
-    const Buffer b(wanted);
-    EXPECT_TRUE(b.unique());
-    return pool_stats().allocations != before;
+  constexpr size_t kWhole = 40'000'000, kPart = 9'990'000;
+  trim_pool();
+  { const Buffer whole(kWhole); }
+  const uint64_t before = pool_stats().allocations;
+  std::array<size_t, 4> order{0, 1, 2, 3};
+  do {
+    std::vector<Buffer> parts;
+    for (int i = 0; i < 4; ++i) parts.emplace_back(kPart);
+    for (const size_t i : order) parts[i] = Buffer();
+    const Buffer whole(kWhole);
+  } while (std::ranges::next_permutation(order).found);
+  EXPECT_EQ(pool_stats().allocations, before);
+}
+
+TEST(Pool, PartsDoNotGrowAcrossABlockInUse) {
+  if (!pool_reuses()) GTEST_SKIP() << "nothing is reused under AddressSanitizer";
+  trim_pool();
+  { const Buffer whole(40'000'000); }
+  Buffer first(10'000'000), used(10'000'000), last(10'000'000);
+  std::memset(used.data(), 0x5a, 10'000'000);
+  first = last = Buffer();
+  EXPECT_EQ(asks_the_system(10'000'000), 0u);
+  EXPECT_EQ(asks_the_system(29'900'000), 1u);
+  for (size_t i = 0; i < 10'000'000; ++i) ASSERT_EQ(used.data()[i], std::byte{0x5a});
+}
+
+TEST(Pool, ABlockIsCutFromTheOldestMemoryThatFits) {
+  if (!pool_reuses()) GTEST_SKIP() << "nothing is reused under AddressSanitizer";
+  trim_pool();
+  { const Buffer older(20'000'000), newer(30'000'000); }
+  const Buffer part(10'000'000);
+  EXPECT_EQ(asks_the_system(30'000'000), 0u);
+  EXPECT_EQ(asks_the_system(20'000'000), 0u) << "of the newer";
+}
+
+TEST(Pool, BatchesOfManyLengthsNeedHardlyMoreThanTheLongest) {
+  if (!pool_reuses()) GTEST_SKIP() << "nothing is reused under AddressSanitizer";
+  trim_pool();
+  constexpr size_t kLongest = 60;
+  const auto batch = [](size_t length) {  // with states, scores and logits of every step
+    std::vector<Buffer> saved;
+    size_t bytes = 0;
+    for (size_t t = 0; t < length; ++t)
+      for (const size_t size : {length * 30'000, length * length * 500, size_t{100'000}}) {
+        saved.emplace_back(size);
+        bytes += size;
+      }
+    return bytes;
   };
-  EXPECT_FALSE(asks_the_system(5'000'000, 5'000'000));
-  EXPECT_FALSE(asks_the_system(5'000'000, 4'200'000));
-  EXPECT_TRUE(asks_the_system(5'000'000, 3'500'000)) << "too much would lie idle";
-  EXPECT_TRUE(asks_the_system(4'200'000, 5'000'000)) << "too small";
-  EXPECT_TRUE(asks_the_system(50'000, 42'000)) << "small blocks are cheap";
+  const size_t most = batch(kLongest);
+  for (size_t k = 0; k < 200; ++k) batch(5 + k * 17 % (kLongest - 5));
+  EXPECT_LT(static_cast<double>(pool_bytes_held()), 1.2 * static_cast<double>(most));
+}
+
+TEST(Pool, BlocksOfAllSizesKeepTheirNumbersOnTwoThreads) {
+  const auto fill = [](const Buffer& b, size_t bytes, int with) {
+    std::memset(b.data(), with, bytes);
+  };
+  const auto holds = [](const Buffer& b, size_t bytes, int what) {
+    return std::all_of(b.data(), b.data() + bytes,
+                       [=](std::byte x) { return x == static_cast<std::byte>(what); });
+  };
+  struct Held {
+    Buffer block;
+    size_t bytes = 0;
+    int with = 0;
+  };
+  std::vector<Held> shelf(40);  // where both leave what the other one takes
+  std::mutex mutex;
+  std::atomic<int> wrong{0};
+  const auto work = [&](int seed) {
+    std::mt19937 random(static_cast<uint32_t>(seed));
+    for (int k = 0; k < 2'000; ++k) {
+      const size_t bytes = random() % (size_t{1} << (6 + random() % 15));
+      Held h{Buffer(bytes), bytes, static_cast<int>(random() % 256)};
+      fill(h.block, h.bytes, h.with);
+      {
+        const std::lock_guard lock(mutex);
+        std::swap(h, shelf[random() % shelf.size()]);
+      }
+      if (h.block && !holds(h.block, h.bytes, h.with)) ++wrong;
+    }
+  };
+  std::thread other(work, 1);
+  work(2);
+  other.join();
+  for (const Held& h : shelf)
+    if (h.block && !holds(h.block, h.bytes, h.with)) ++wrong;
+  EXPECT_EQ(wrong, 0);
 }
 
 TEST(List, TakesItsMemoryFromThePoolAndReturnsIt) {
@@ -221,6 +309,27 @@ TEST(Pool, ABufferMayDieOnAnotherThreadOrOutliveItsOwn) {
     gift = Buffer();
   }).join();
   EXPECT_EQ(made_there.data()[999], std::byte{1});
+}
+
+// What a thread still makes while its statics go, when its pool is gone already.
+struct MakesABufferLate {
+  Buffer* to = nullptr;
+  ~MakesABufferLate() {
+    if (to) *to = Buffer(1);
+  }
+};
+thread_local MakesABufferLate late;
+
+TEST(Pool, ABlockMadeWithoutAPoolDoesNotEnterOne) {
+  trim_pool();
+  Buffer made;
+  std::thread([&] {
+    late.to = &made;  // before the pool, and so gone after it
+    const Buffer first(1);
+  }).join();
+  made.data()[0] = std::byte{1};
+  made = Buffer();
+  EXPECT_EQ(pool_bytes_held(), 0u);
 }
 
 TEST(Pool, StatisticsAreOfThisThreadOnly) {

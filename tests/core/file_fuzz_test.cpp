@@ -10,6 +10,7 @@
 #include <fstream>
 #include <thread>
 
+#include "core/buffer.h"
 #include "core/file_bytes.h"
 #include "core/npy.h"
 #include "core/rng.h"
@@ -51,6 +52,7 @@ class MemoryLimit {
     ::getrlimit(RLIMIT_AS, &before_);
     if (kSanitized) return;
     wait_until_other_threads_sleep();
+    { const Buffer small(1), large(100'000); }  // of which the pool takes more than is asked for
     uint64_t pages = 0;
     std::ifstream("/proc/self/statm") >> pages;
     const rlimit limit{pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)) + (32u << 20),
