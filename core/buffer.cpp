@@ -19,6 +19,7 @@ namespace heed {
 // whatever thread, and the chunk to the system when the last of its parts did.
 struct alignas(64) Chunk {
   uint64_t number = 0;            // of all chunks, in the order of their making
+  size_t bytes = 0;               // this header too
   std::atomic<int64_t> parts{1};  // blocks and spans not yet gone back to the system
 };
 
@@ -42,7 +43,7 @@ constexpr bool kReuse = true;
 // sizes.
 constexpr size_t kLarge = size_t{1} << 15, kMost = size_t{1} << 38;
 
-// Eight classes per power of two from 64 bytes up: at most an eighth of a block is slack.
+// One class up to 64 bytes, then eight per power of two: at most an eighth of a block is slack.
 constexpr uint32_t kClasses = 8 * 9 + 1, kNoClass = kClasses;
 
 uint32_t class_of(size_t bytes) {
@@ -62,7 +63,7 @@ size_t whole_lines(size_t bytes) {
   return (bytes + 63) / 64 * 64;
 }
 
-constexpr size_t kChunk = size_t{32} << 20;  // unless a block is larger than half of it
+constexpr size_t kChunk = size_t{32} << 20;  // or a multiple, for a block that is larger
 
 constexpr std::align_val_t kAligned{64};
 
@@ -97,7 +98,7 @@ Chunk* new_chunk(size_t bytes) {
   void* memory = ::operator new(bytes, kAligned);
   prefer_huge_pages(memory, bytes);
   static std::atomic<uint64_t> made{0};
-  return new (memory) Chunk{.number = made.fetch_add(1, std::memory_order_relaxed)};
+  return new (memory) Chunk{.number = made.fetch_add(1, std::memory_order_relaxed), .bytes = bytes};
 }
 void leave(Chunk* chunk) {
   if (chunk->parts.fetch_sub(1, std::memory_order_acq_rel) == 1) ::operator delete(chunk, kAligned);
@@ -126,13 +127,14 @@ struct Pool {
 };
 constinit thread_local Pool pool;
 
-// A part of a chunk that is free. No two are neighbours.
+// A part of a chunk that is free. No two of one thread are neighbours.
 struct Span {
   uint64_t number;  // of the chunk
   std::byte* at;
   size_t bytes;
   Chunk* chunk;
   std::byte* end() const { return at + bytes; }
+  bool whole() const { return bytes == chunk->bytes - sizeof(Chunk); }
   bool operator<(const Span& o) const { return std::tie(number, at) < std::tie(o.number, o.at); }
 };
 
@@ -151,6 +153,8 @@ struct Guard {
   }
 };
 thread_local Guard guard;
+
+constexpr size_t kLeastSpan = sizeof(BufferHeader) + kLarge + 64;  // the smallest large block
 
 // A block that is by itself: where nothing is reused, or when this thread's pool is gone.
 BufferHeader* lone_block(size_t bytes) {
@@ -187,14 +191,21 @@ BufferHeader* lone_block(size_t bytes) {
   auto s = std::ranges::find_if(spans, [=](const Span& free) { return free.bytes >= size; });
   if (s == spans.end()) {
     ++pool.stats.allocations;
-    const size_t all = 2 * size > kChunk ? sizeof(Chunk) + size : kChunk;
-    Chunk* chunk = new_chunk(all);
-    const Span whole{chunk->number, reinterpret_cast<std::byte*>(chunk + 1), all - sizeof(Chunk),
-                     chunk};
+    // Chunks that are free as a whole are too small, or one would have fitted. They go first, or
+    // blocks that grow and grow would leave all of their sizes behind.
+    std::erase_if(spans, [](const Span& free) {
+      const bool whole = free.whole();
+      if (whole) leave(free.chunk);
+      return whole;
+    });
+    spans.reserve(spans.size() + 1);
+    Chunk* chunk = new_chunk((sizeof(Chunk) + size + kChunk - 1) / kChunk * kChunk);
+    const Span whole{chunk->number, reinterpret_cast<std::byte*>(chunk + 1),
+                     chunk->bytes - sizeof(Chunk), chunk};
     s = spans.insert(std::upper_bound(spans.begin(), spans.end(), whole), whole);
   }
   Span cut = *s;
-  if (s->bytes - size >= kLarge) {
+  if (s->bytes - size >= kLeastSpan) {
     cut.chunk->parts.fetch_add(1, std::memory_order_relaxed);
     cut.bytes = size;
     s->at += size;
@@ -223,7 +234,11 @@ BufferHeader* lone_block(size_t bytes) {
     after->at = span.at;
     after->bytes += span.bytes;
   } else {
-    spans.insert(after, span);
+    try {
+      spans.insert(after, span);
+    } catch (const std::bad_alloc&) {
+      to_system(head);
+    }
   }
 }
 
@@ -259,7 +274,8 @@ uint64_t pool_bytes_held() {
   uint64_t bytes = 0;
   for (const BufferHeader* head : pool.free)
     for (; head; head = head->next) bytes += head->bytes;
-  for (const Span& s : guard.spans) bytes += s.bytes;
+  if (!pool.gone)
+    for (const Span& s : guard.spans) bytes += s.bytes;
   return bytes;
 }
 
