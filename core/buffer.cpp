@@ -107,8 +107,8 @@ void to_system(Chunk* chunk, void* part, size_t bytes) {
   if (chunk->parts.load(std::memory_order_relaxed) > 1) empty_pages(part, bytes);  // others stay
   leave(chunk);
 }
-// Not inlined, nor are others below, so that taking and giving a small block does not pay for their
-// registers.
+// Not inlined, like what follows for large and new blocks, so that taking and giving a small block
+// does not pay for their registers.
 [[gnu::noinline]] void to_system(BufferHeader* head) {
   if (head->chunk)
     to_system(head->chunk, head, head->bytes);
@@ -204,7 +204,7 @@ BufferHeader* lone_block(size_t bytes) {
                      chunk->bytes - sizeof(Chunk), chunk};
     s = spans.insert(std::upper_bound(spans.begin(), spans.end(), whole), whole);
   }
-  Span cut = *s;
+  Span cut = *s;  // the rest goes with it if it is too small for another
   if (s->bytes - size >= kLeastSpan) {
     cut.chunk->parts.fetch_add(1, std::memory_order_relaxed);
     cut.bytes = size;
@@ -225,8 +225,7 @@ BufferHeader* lone_block(size_t bytes) {
   // Between chunks lies the beginning of one, so neighbours are of one chunk.
   const bool joins_after = after != spans.end() && span.end() == after->at;
   const bool joins_before = after != spans.begin() && std::prev(after)->end() == span.at;
-  if (joins_after || joins_before)
-    span.chunk->parts.fetch_sub(joins_after + joins_before, std::memory_order_relaxed);
+  span.chunk->parts.fetch_sub(joins_after + joins_before, std::memory_order_relaxed);
   if (joins_before) {
     std::prev(after)->bytes += span.bytes + (joins_after ? after->bytes : 0);
     if (joins_after) spans.erase(after);
@@ -236,7 +235,7 @@ BufferHeader* lone_block(size_t bytes) {
   } else {
     try {
       spans.insert(after, span);
-    } catch (const std::bad_alloc&) {
+    } catch (const std::bad_alloc&) {  // of the list; a destructor must not throw
       to_system(head);
     }
   }

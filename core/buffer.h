@@ -88,7 +88,7 @@ using List = std::vector<T, PoolAllocator<T>>;
 /// What this thread's pool has done so far.
 struct PoolStats {
   uint64_t requests = 0;     // buffers handed out
-  uint64_t allocations = 0;  // of these, not from what was given back: new memory
+  uint64_t allocations = 0;  // of these, for which it held nothing that fits
 };
 PoolStats pool_stats();
 /// The bytes that this thread's pool holds and nobody uses.

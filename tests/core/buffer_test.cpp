@@ -156,6 +156,10 @@ TEST(Pool, PartsDoNotGrowAcrossABlockInUse) {
   first = last = Buffer();
   EXPECT_EQ(asks_the_system(10'000'000), 0u);
   EXPECT_EQ(asks_the_system(50'000'000), 1u);
+  for (Buffer* b : {&first, &last}) {
+    *b = Buffer(10'000'000);
+    std::memset(b->data(), 0, 10'000'000);
+  }
   for (size_t i = 0; i < 10'000'000; ++i) ASSERT_EQ(used.data()[i], std::byte{0x5a});
 }
 
@@ -201,9 +205,6 @@ TEST(Pool, BlocksThatGrowLeaveNothingBehind) {
 }
 
 TEST(Pool, BlocksOfAllSizesKeepTheirNumbersOnTwoThreads) {
-  const auto fill = [](const Buffer& b, size_t bytes, int with) {
-    std::memset(b.data(), with, bytes);
-  };
   const auto holds = [](const Buffer& b, size_t bytes, int what) {
     return std::all_of(b.data(), b.data() + bytes,
                        [=](std::byte x) { return x == static_cast<std::byte>(what); });
@@ -221,7 +222,7 @@ TEST(Pool, BlocksOfAllSizesKeepTheirNumbersOnTwoThreads) {
     for (int k = 0; k < 2'000; ++k) {
       const size_t bytes = random() % (size_t{1} << (6 + random() % 15));
       Held h{Buffer(bytes), bytes, static_cast<int>(random() % 256)};
-      fill(h.block, h.bytes, h.with);
+      std::memset(h.block.data(), h.with, h.bytes);
       {
         const std::lock_guard lock(mutex);
         std::swap(h, shelf[random() % shelf.size()]);
