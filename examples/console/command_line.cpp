@@ -1,12 +1,13 @@
 #include "examples/console/command_line.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <new>
+#include <string_view>
 
 #include "core/error.h"
 #include "core/version.h"
@@ -156,7 +157,7 @@ const CLI::App& last_named(const CLI::App& app) {
 }  // namespace
 
 int run_program(const Program& program, int argc, char** argv) {
-  const auto fail = [&](const char* what, int code) {
+  const auto fail = [&](std::string_view what, int code) {
     std::cerr << program.name << ": " << what << "\n";
     return code;
   };
@@ -183,12 +184,16 @@ int run_program(const Program& program, int argc, char** argv) {
       }
     require(false, "expected a command ({}), got none", commands_of(app));
   } catch (const CLI::ParseError& e) {
-    const bool left_over = dynamic_cast<const CLI::ExtrasError*>(&e) != nullptr;
-    const CLI::App& last = last_named(app);
-    const std::string first = left_over ? app.remaining(true).front() : "";
-    if (left_over && first[0] != '-' && !last.get_subcommands({}).empty())
+    if (dynamic_cast<const CLI::ExtrasError*>(&e)) {
+      const std::vector<std::string> left_over = app.remaining(true);
+      const CLI::App& last = last_named(app);
+      const bool command = left_over[0][0] != '-' && !last.get_subcommands({}).empty();
       return fail(
-          fmt::format("expected a command ({}), got '{}'", commands_of(last), first).c_str(), 2);
+          command
+              ? fmt::format("expected a command ({}), got '{}'", commands_of(last), left_over[0])
+              : fmt::format("not expected: {}; --help lists what is", fmt::join(left_over, " ")),
+          2);
+    }
     return app.exit(e) == 0 ? 0 : 2;
   } catch (const FileError& e) {
     return fail(e.what(), 3);

@@ -15,6 +15,7 @@
 #include "examples/microscope/recipe.h"
 #include "examples/microscope/sample.h"
 #include "examples/microscope/schema.h"
+#include "examples/translate/console.h"
 
 namespace heed::microscope {
 namespace {
@@ -61,6 +62,8 @@ Trace of_model(const TraceCommand& c) {
   const translate::Translator model = translate::load_translator(c.model);
   ModelOptions o{.directory = c.model, .src = words_of(model, c.src), .tgt = {}};
   if (!c.tgt.empty()) o.tgt = target_words_of(model, c.tgt);
+  translate::UnknownWords().tell("--src", model.source, o.src);
+  translate::UnknownWords().tell("--tgt", model.target, o.tgt);
   o.beam = c.beam;
   o.hypothesis = c.hypothesis;
   o.label_smoothing = c.pair.label_smoothing;

@@ -1,7 +1,6 @@
 // translate translate | evaluate | align | attention: what a model directory is for.
 #include <algorithm>
 #include <iostream>
-#include <set>
 #include <thread>
 #include <utility>
 
@@ -34,31 +33,6 @@ void require_utf8(const char* where, int64_t line, const std::string& text) {
     fail_file(fmt::format("{}:{}:{}", where, line, bad->column),
               "expected UTF-8: {}; convert the text to UTF-8 first", bad->reason);
 }
-
-// Says on standard error which words a model reads as <unk>, each once: nothing in a translation
-// shows that half of the sentence was not understood.
-class UnknownWords {
- public:
-  void tell(const std::string& where, const Vocabulary& known, const Tokens& words) {
-    constexpr size_t kMost = 20;
-    std::string news;
-    bool more = false;
-    for (const std::string& word : words) {
-      if (known.id(word) != kUnk || told_.contains(word)) continue;
-      if ((more = told_.size() == kMost)) break;
-      told_.insert(word);
-      news += (news.empty() ? "" : ", ") + printable(word);
-    }
-    if (!news.empty())
-      std::cerr << fmt::format("{}: not in the vocabulary, read as <unk>: {}\n", where, news);
-    if (more && !std::exchange(said_more_, true))
-      std::cerr << fmt::format("{}: further unknown words are not named\n", where);
-  }
-
- private:
-  std::set<std::string> told_;
-  bool said_more_ = false;
-};
 
 int run(const TranslateCommand& c) {
   const Translator t = load_translator(c.model);

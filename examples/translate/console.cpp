@@ -4,6 +4,9 @@
 
 #include <chrono>
 #include <cmath>
+#include <utility>
+
+#include "examples/console/utf8.h"
 
 namespace heed::translate {
 
@@ -39,6 +42,22 @@ void Console::epoch(const EpochReport& r, int64_t epochs, double seconds_left) {
       r.epoch, fmt::formatted_size("{}", epochs), epochs, r.train_loss, r.valid_loss,
       std::exp(r.valid_loss), 100 * r.valid_exact, r.best ? " *" : "  ", r.tokens_per_second,
       clock_text(seconds_left));
+}
+
+void UnknownWords::tell(std::string_view where, const Vocabulary& known, const Tokens& words) {
+  constexpr size_t kMost = 20;
+  std::string news;
+  bool more = false;
+  for (const std::string& word : words) {
+    if (known.id(word) != kUnk || told_.contains(word)) continue;
+    if ((more = told_.size() == kMost)) break;
+    told_.insert(word);
+    news += (news.empty() ? "" : ", ") + printable(word);
+  }
+  if (!news.empty())
+    fmt::print(stderr, "{}: not in the vocabulary, read as <unk>: {}\n", where, news);
+  if (more && !std::exchange(said_more_, true))
+    fmt::print(stderr, "{}: further unknown words are not named\n", where);
 }
 
 std::string clock_text(double seconds) {

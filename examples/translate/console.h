@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,18 @@ class Console {
   bool terminal_;
   bool dirty_ = false;  // a progress line is on the screen
   double last_ = 0;
+};
+
+/// Says on standard error which words a model reads as <unk>, each once: nothing in its output
+/// shows that half of the sentence was not understood.
+class UnknownWords {
+ public:
+  /// `where` the words came from: an option, or a file and line.
+  void tell(std::string_view where, const Vocabulary& known, const Tokens& words);
+
+ private:
+  std::set<std::string> told_;
+  bool said_more_ = false;
 };
 
 /// "1:05" or "2:00:30".

@@ -8,8 +8,8 @@
 #include "examples/microscope/pair.h"
 #include "examples/microscope/recipe.h"
 #include "examples/translate/beam.h"
-#include "tests/core/file_checks.h"
 #include "tests/examples/microscope_pairs.h"
+#include "tests/examples/microscope_program.h"
 #include "tests/examples/small_translator.h"
 
 namespace heed::microscope {
@@ -17,7 +17,7 @@ namespace {
 
 // A model directory as `translate train` writes it: the loss is what decoding the same sentence
 // says of it, in f32 and in f64, and the trace can be made again from its recipe.
-class MicroscopeModel : public ScratchFolder {};
+class MicroscopeModel : public ProgramFolder {};
 
 TEST_F(MicroscopeModel, ATrainedModelsLossIsThatOfDecoding) {
   const std::vector<std::string> src{"the", "cat"}, tgt{"le", "chat"};
@@ -41,6 +41,17 @@ TEST_F(MicroscopeModel, ATrainedModelsLossIsThatOfDecoding) {
     EXPECT_NE(rerun(record_model(o), {"src[1]=cat"}, "t").run["src"][1], "<unk>");
   }
   EXPECT_THROW((void)record_model({.directory = path("none"), .src = src, .tgt = tgt}), FileError);
+}
+
+TEST_F(MicroscopeModel, SaysWhichWordsItDoesNotKnow) {
+  translate::Translator model = translate::small_translator(false);
+  translate::save_translator(path("model"), model);
+  const Ran r = sh("$M trace --model model --src 'the zebra zebra' --tgt 'le lion' -o t.json");
+  ASSERT_EQ(r.code, 0) << r.err;
+  EXPECT_EQ(r.err,
+            "--src: not in the vocabulary, read as <unk>: zebra\n"
+            "--tgt: not in the vocabulary, read as <unk>: lion\n");
+  EXPECT_EQ(sh("$M trace --model model --src 'the cat' --tgt le -o t.json").err, "");
 }
 
 // The search is kept as a tree; the hypothesis that is asked for is what is differentiated.

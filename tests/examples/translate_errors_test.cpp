@@ -28,7 +28,7 @@ class TranslateErrors : public TranslateProgram {
 TEST_F(TranslateErrors, UsageIsExplained) {
   expect_failure("$T", 2, "expected a command (train, ");
   expect_failure("$T frobnicate -o new", 2, "), got 'frobnicate'");
-  expect_failure("$T --frobnicate", 2, "not expected: --frobnicate");
+  expect_failure("$T --frobnicate", 2, "not expected: --frobnicate; --help lists what is");
   expect_failure("$T translate", 2, "--model is required");
   expect_failure("$T attention --model model", 2, "--sentence is required");
   expect_failure("$T attention --model model --sentence ' '", 2, "expected a sentence");
@@ -40,7 +40,7 @@ TEST_F(TranslateErrors, UsageIsExplained) {
   training_fails("", 2, "expected one source of data, got 0");
   training_fails("--task copy --data pairs.tsv", 2, "expected one source of data, got 2");
   training_fails("--task foo", 2, "the tasks are micro-en-fr, copy");
-  training_fails("--data pairs.tsv --frobnicate", 2, "--frobnicate");
+  training_fails("--data pairs.tsv --frobnicate 1", 2, "not expected: --frobnicate 1;");
   training_fails("--train-src a", 2, "expected --train-src with --train-tgt");
   training_fails("--train-src a --train-tgt b", 2, "need --valid-src and --valid-tgt");
   training_fails("--data pairs.tsv --size 9", 2, "--size");
