@@ -198,7 +198,7 @@ BufferHeader* lone_block(size_t bytes) {
       if (whole) leave(free.chunk);
       return whole;
     });
-    spans.reserve(spans.size() + 1);
+    spans.reserve(spans.size() + 1);  // first: if it throws, no chunk is lost
     Chunk* chunk = new_chunk((sizeof(Chunk) + size + kChunk - 1) / kChunk * kChunk);
     const Span whole{chunk->number, reinterpret_cast<std::byte*>(chunk + 1),
                      chunk->bytes - sizeof(Chunk), chunk};
